@@ -1,0 +1,91 @@
+export { State, token, type Token } from "./token.ts";
+export { createLogger, logLevels, type Logger, type LogLevel, type LogMethod, type LogOptions } from "./log.ts";
+export {
+  baseName,
+  isWithin,
+  maxNameBytes,
+  maxPathBytes,
+  maxPathDepth,
+  namesOf,
+  parentOf,
+  rootPath,
+  sftpPath,
+  type SftpPath,
+} from "./path.ts";
+export { bytesFromText, printable, textFromBytes } from "./protocol/text.ts";
+export {
+  fromNodeError,
+  SetupError,
+  setupErrorCodes,
+  SftpError,
+  statusCodes,
+  type ErrorStatus,
+  type OptionIssue,
+  type SetupErrorCode,
+  type SftpErrorOptions,
+} from "./errors.ts";
+export type {
+  Acl,
+  AclEntry,
+  Attributes,
+  CloseOutcome,
+  DirectoryEntry,
+  FileHandle,
+  FileSystem,
+  FileSystemSource,
+  FileSystemStats,
+  FileType,
+  LockMask,
+  OpenFlags,
+  OwnerNames,
+  SessionIdentity,
+  Stats,
+} from "./filesystem.ts";
+export { directoryOf, fileOf, type OpenDirectory, type OpenFile, type Session, type SftpVersion } from "./session.ts";
+export type { Connection, ConnectionPhase, Disconnect, NegotiatedAlgorithms, RemoteEnd, User } from "./connection.ts";
+export {
+  operationNames,
+  pathsOf,
+  type Context,
+  type Diversion,
+  type Guard,
+  type Middleware,
+  type Next,
+  type Observer,
+  type Operation,
+  type OperationContext,
+  type OperationName,
+  type Operations,
+  type Outcome,
+  type Request,
+  type Result,
+} from "./context.ts";
+export {
+  proven,
+  refused,
+  unknown,
+  type AuthAttempt,
+  type AuthMethod,
+  type AuthPolicy,
+  type Credentials,
+  type Login,
+  type Mechanism,
+  type Prompt,
+  type PublicKey,
+  type Questions,
+  type UserDraft,
+  type Verdict,
+} from "./auth/method.ts";
+export {
+  defineFileSystem,
+  definePlugin,
+  type FileSystemDefinition,
+  type FileSystemFactory,
+  type Plugin,
+  type PluginDefinition,
+  type PluginFactory,
+  type PluginHost,
+  type Which,
+} from "./plugin.ts";
+export type { Services, ServiceScope } from "./services.ts";
+export type { Extension, ExtensionFields } from "./extension.ts";

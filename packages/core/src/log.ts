@@ -1,0 +1,37 @@
+import { pino } from "pino";
+
+/** Writes one line; `fields` come first, as in pino. */
+export interface LogMethod {
+  (fields: object, message?: string): void;
+  (message: string): void;
+}
+
+export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+export type LogLevel = (typeof logLevels)[number];
+
+/** What writes log lines. A pino logger is one. */
+export interface Logger {
+  level: string;
+  readonly trace: LogMethod;
+  readonly debug: LogMethod;
+  readonly info: LogMethod;
+  readonly warn: LogMethod;
+  readonly error: LogMethod;
+  readonly fatal: LogMethod;
+  /** A logger whose lines carry `fields` as well. */
+  child(fields: Record<string, unknown>): Logger;
+}
+
+/** How and where the server logs. */
+export interface LogOptions {
+  /** Lines below this level are dropped. @default "info" */
+  readonly level?: LogLevel;
+  /** A file path, or a descriptor number. Lines are written synchronously, so that a crash loses none. @default 1 (standard output) */
+  readonly destination?: string | number;
+}
+
+/** Makes the logger of a server: JSON lines, times in ISO 8601. */
+export function createLogger(options: LogOptions = {}): Logger {
+  const destination = pino.destination({ dest: options.destination ?? 1, sync: true, mkdir: true });
+  return pino({ level: options.level ?? "info", base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+}

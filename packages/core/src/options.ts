@@ -1,0 +1,126 @@
+import type { AuthPolicy } from "./auth/method.ts";
+import type { RemoteEnd } from "./connection.ts";
+import type { Logger, LogOptions } from "./log.ts";
+import type { Services } from "./services.ts";
+import { SetupError } from "./errors.ts";
+
+/** A host key: the path of its file, or its text; an encrypted one needs its passphrase. */
+export type HostKeyInput =
+  | string
+  | { readonly path: string; readonly passphrase?: string }
+  | { readonly key: string | Uint8Array; readonly passphrase?: string };
+
+/** What one peer may use. Times are milliseconds, sizes are bytes. */
+export interface Limits {
+  /** From the TCP connection to the end of the login. @default 60000 */
+  readonly loginGraceMs: number;
+  /** Failed attempts to prove a factor; probes (`none`, key queries) do not count. @default 6 */
+  readonly authAttempts: number;
+  /** Authentication requests of any kind. @default 20 */
+  readonly authRequests: number;
+  /** SFTP sessions at once on a connection. @default 10 */
+  readonly sessions: number;
+  /** Requests being served at once in a session; more wait in the channel. @default 64 */
+  readonly requestsInFlight: number;
+  /** Data of requests being served at once in a session. @default 4194304 */
+  readonly sessionBytes: number;
+  /** Open files and directories of a session. @default 256 */
+  readonly handles: number;
+  /** Names in one reply to READDIR. @default 100 */
+  readonly readdirEntries: number;
+}
+
+/** What a server is made from. */
+export interface ServerOptions {
+  /** At least one. Of several, the client chooses the type. */
+  readonly hostKeys: readonly HostKeyInput[];
+  /** Which factors suffice. Required when more than one method is registered. @default the one method that is registered */
+  readonly auth?: AuthPolicy;
+  /** Shown to the client before the login. */
+  readonly banner?: string | ((remote: RemoteEnd) => string);
+  /** The software part of the identification string (RFC 4253, section 4.2). @default "Sluice" */
+  readonly ident?: string;
+  readonly limits?: Partial<Limits>;
+  /** Where the log goes: options, or a logger of yours. */
+  readonly log?: LogOptions | Logger;
+  /** Provides services before any plugin does: the place for overrides. */
+  readonly services?: (services: Services) => void;
+  /**
+   * Which of SYMLINK's two paths is the link: OpenSSH sends the target first, the draft says the link. `auto` goes by the client.
+   * @default "auto"
+   */
+  readonly symlinkOrder?: "auto" | "openssh" | "spec";
+}
+
+export const defaultLimits: Limits = {
+  loginGraceMs: 60_000,
+  authAttempts: 6,
+  authRequests: 20,
+  sessions: 10,
+  requestsInFlight: 64,
+  sessionBytes: 4 * 1024 * 1024,
+  handles: 256,
+  readdirEntries: 100,
+};
+
+const optionNames = ["hostKeys", "auth", "banner", "ident", "limits", "log", "services", "symlinkOrder"];
+/** A session's budget must hold one request of the largest size. */
+const leastSessionBytes = 256 * 1024;
+
+/** Checks what a server is made from. @throws SetupError `ERR_SLUICE_OPTIONS` that names the option. */
+export function checkOptions(options: ServerOptions): Limits {
+  refuseUnknown("", Object.keys(options), optionNames);
+  if (!Array.isArray(options.hostKeys) || options.hostKeys.length === 0) {
+    fail('hostKeys: at least one host key is needed; make one with "sluice hostkey" or ssh-keygen');
+  }
+  const ident = options.ident ?? "Sluice";
+  if (!/^[\x21-\x7e]{1,200}$/.test(ident)) fail("ident: 1 to 200 printable ASCII characters without spaces are needed");
+  if (!["auto", "openssh", "spec"].includes(options.symlinkOrder ?? "auto")) {
+    fail('symlinkOrder: "auto", "openssh" or "spec" is needed');
+  }
+  const given = options.limits ?? {};
+  refuseUnknown("limits.", Object.keys(given), Object.keys(defaultLimits));
+  for (const [name, value] of Object.entries(given)) {
+    if (!Number.isSafeInteger(value) || value < 1)
+      fail(`limits.${name}: a whole number from 1 is needed, got ${String(value)}`);
+  }
+  if ((given.sessionBytes ?? leastSessionBytes) < leastSessionBytes) {
+    fail(`limits.sessionBytes: at least ${leastSessionBytes} is needed, the size of one request`);
+  }
+  return { ...defaultLimits, ...given };
+}
+
+function fail(message: string): never {
+  throw new SetupError("ERR_SLUICE_OPTIONS", message);
+}
+
+function refuseUnknown(prefix: string, given: readonly string[], known: readonly string[]): void {
+  for (const name of given) {
+    if (known.includes(name)) continue;
+    const near = nearest(name, known);
+    fail(`${prefix}${name}: unknown option${near === undefined ? "" : `; did you mean "${near}"?`}`);
+  }
+}
+
+/** The known name that differs least from what was written, if it is near enough to be meant. */
+export function nearest(name: string, known: readonly string[]): string | undefined {
+  const ranked = known.map((candidate) => ({
+    candidate,
+    distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
+  }));
+  const best = ranked.sort((a, b) => a.distance - b.distance)[0];
+  return best !== undefined && best.distance <= Math.max(2, Math.floor(name.length / 3)) ? best.candidate : undefined;
+}
+
+function editDistance(a: string, b: string): number {
+  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
+  for (let i = 1; i <= a.length; i++) {
+    const row = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const change = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      row.push(Math.min(change, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
+    }
+    previous = row;
+  }
+  return previous[b.length] ?? 0;
+}

@@ -1,0 +1,59 @@
+import type { FileType } from "../filesystem.ts";
+import type { NameEntry } from "./codec.ts";
+import { printable } from "./text.ts";
+
+const letters: Readonly<Record<FileType, string>> = {
+  file: "-",
+  directory: "d",
+  symlink: "l",
+  socket: "s",
+  fifo: "p",
+  characterDevice: "c",
+  blockDevice: "b",
+  special: "?",
+  unknown: "?",
+};
+const months = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const halfYearMs = 182 * 24 * 3600 * 1000;
+
+/**
+ * A line of `ls -l`, which v3 clients show to people (draft-ietf-secsh-filexfer-02, section 7). Times are UTC. Control characters
+ * are escaped, so that a file's name cannot drive the terminal; the name itself travels beside it as it is.
+ */
+export function longname(entry: NameEntry, nowMs: number = Date.now()): string {
+  const { stats, name } = entry;
+  // A bare path, as REALPATH answers, has nothing to describe.
+  if (stats.type === undefined && stats.mode === undefined) return printable(name);
+  const type = stats.type ?? "unknown";
+  const rights = permissions(stats.mode ?? (type === "directory" ? 0o755 : 0o644));
+  const links = String(stats.linkCount ?? 1).padStart(4);
+  const owner = printable(stats.owner ?? String(stats.uid ?? 0)).padEnd(8);
+  const group = printable(stats.group ?? String(stats.gid ?? 0)).padEnd(8);
+  const size = String(stats.size ?? 0).padStart(8);
+  return `${letters[type]}${rights} ${links} ${owner} ${group} ${size} ${date(stats.mtimeMs ?? 0, nowMs)} ${printable(name)}`;
+}
+
+function permissions(mode: number): string {
+  let text = "";
+  for (let shift = 6; shift >= 0; shift -= 3) {
+    const bits = mode >> shift;
+    text += (bits & 4 ? "r" : "-") + (bits & 2 ? "w" : "-") + execute(mode, shift, (bits & 1) !== 0);
+  }
+  return text;
+}
+
+function execute(mode: number, shift: number, set: boolean): string {
+  const special = shift === 6 ? mode & 0o4000 : shift === 3 ? mode & 0o2000 : mode & 0o1000;
+  if (!special) return set ? "x" : "-";
+  const letter = shift === 0 ? "t" : "s";
+  return set ? letter : letter.toUpperCase();
+}
+
+function date(ms: number, nowMs: number): string {
+  const at = new Date(ms);
+  if (Number.isNaN(at.getTime())) return "Jan  1  1970";
+  const day = `${months[at.getUTCMonth()] ?? ""} ${String(at.getUTCDate()).padStart(2)}`;
+  const recent = ms <= nowMs && nowMs - ms < halfYearMs;
+  if (!recent) return `${day}  ${String(at.getUTCFullYear())}`;
+  return `${day} ${String(at.getUTCHours()).padStart(2, "0")}:${String(at.getUTCMinutes()).padStart(2, "0")}`;
+}
