@@ -89,3 +89,4 @@ export {
 } from "./plugin.ts";
 export type { Services, ServiceScope } from "./services.ts";
 export type { Extension, ExtensionFields } from "./extension.ts";
+export { defaultLimits, nearest, type HostKeyInput, type Limits, type ServerOptions } from "./options.ts";
