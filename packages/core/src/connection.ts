@@ -1,6 +1,7 @@
 import type { Logger } from "./log.ts";
 import type { SftpPath } from "./path.ts";
 import type { Session } from "./session.ts";
+import type { Services } from "./services.ts";
 import type { State } from "./token.ts";
 
 /** Who is logged in. Frozen when the last factor is proven. */
@@ -50,8 +51,10 @@ export interface Connection extends RemoteEnd {
   /** Aborted when the connection ends. */
   readonly signal: AbortSignal;
   readonly state: State;
+  /** The connection's own instances of services in scope `connection`, and the server's of the rest. */
+  readonly services: Services;
   readonly log: Logger;
-  /** Ends the connection at once; the client reads `reason`, and open files close as `aborted`. */
+  /** Ends the connection; open files close as `aborted`. The reason goes to the log and to `onDisconnect`. */
   end(reason: string): void;
   /** Exchanges keys anew (RFC 4253, section 9); resolves when the new keys are in use. */
   rekey(): Promise<void>;

@@ -15,8 +15,12 @@ export interface ExtensionFields {
   path(): SftpPath;
   /** An open file by its handle. @throws SftpError `invalidHandle` */
   file(): OpenFile;
+  /** The path of an open file or directory by its handle. @throws SftpError `invalidHandle` */
+  pathOfHandle(): SftpPath;
   /** ATTRS in the session's version. */
   attributes(): Attributes;
+  /** The client has asked for the server's limits: from now on replies may be as large as those say. */
+  allowLargeReplies(): void;
 }
 
 /** An EXTENDED request (draft-ietf-secsh-filexfer-02, section 8): its packet, and the operation that it means. */

@@ -1,3 +1,10 @@
+export { createServer, type CloseOptions, type Server } from "./server.ts";
+export type { ListenAddress, ListenOptions } from "./listener.ts";
+export type { HostKeyInput, Limits, ServerOptions } from "./options.ts";
+export { defaultLimits, nearest } from "./options.ts";
+export { generateHostKey, readHostKey, type GeneratedHostKey, type HostKeyInfo } from "./ssh/hostkeys.ts";
+export { fingerprintOf, sameKey } from "./auth/public-key.ts";
+export { version } from "./version.ts";
 export { State, token, type Token } from "./token.ts";
 export { createLogger, logLevels, type Logger, type LogLevel, type LogMethod, type LogOptions } from "./log.ts";
 export {
@@ -87,6 +94,5 @@ export {
   type PluginHost,
   type Which,
 } from "./plugin.ts";
-export type { Services, ServiceScope } from "./services.ts";
+export { ServiceContainer, type Services, type ServiceScope } from "./services.ts";
 export type { Extension, ExtensionFields } from "./extension.ts";
-export { defaultLimits, nearest, type HostKeyInput, type Limits, type ServerOptions } from "./options.ts";

@@ -79,8 +79,12 @@ async function* once(entries: readonly DirectoryEntry[]): AsyncGenerator<readonl
   if (entries.length > 0) yield entries;
 }
 
-/** Gives back what an open file or directory holds in the backend. */
+const released = new WeakSet<OpenFile | OpenDirectory>();
+
+/** Gives back what an open file or directory holds in the backend: once, whoever asks and however often. */
 export async function release(open: OpenFile | OpenDirectory, outcome: CloseOutcome): Promise<void> {
+  if (released.has(open)) return;
+  released.add(open);
   if (open.kind === "file") await open.handle.close(outcome);
   else await open.batches.return?.();
 }

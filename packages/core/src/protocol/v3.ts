@@ -101,10 +101,13 @@ function seconds(ms: number): number {
 
 function readOpen(reader: Reader): { flags: OpenFlags; attributes: WireAttributes } {
   const bits = reader.u32();
+  const append = (bits & SSH_FXF.APPEND) !== 0;
+  const write = append || (bits & SSH_FXF.WRITE) !== 0;
   const flags: OpenFlags = {
-    read: (bits & SSH_FXF.READ) !== 0,
-    write: (bits & SSH_FXF.WRITE) !== 0,
-    append: (bits & SSH_FXF.APPEND) !== 0,
+    // No access at all means reading, as it does for POSIX and OpenSSH.
+    read: !write || (bits & SSH_FXF.READ) !== 0,
+    write,
+    append,
     create: (bits & SSH_FXF.CREAT) !== 0,
     truncate: (bits & SSH_FXF.TRUNC) !== 0,
     exclusive: (bits & SSH_FXF.EXCL) !== 0,

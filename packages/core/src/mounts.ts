@@ -1,0 +1,69 @@
+import { SetupError } from "./errors.ts";
+import type { FileSystem, FileSystemSource, SessionIdentity } from "./filesystem.ts";
+import { MountedTree, type MountedFileSystem } from "./mounted-tree.ts";
+import { rootPath, sftpPath, type SftpPath } from "./path.ts";
+
+/** One mounted source. */
+interface Mount {
+  readonly path: SftpPath;
+  readonly source: FileSystemSource;
+  readonly plugin: string;
+}
+
+/** What a session sees, and how to give back what was made for it alone. */
+export interface Tree {
+  readonly fs: FileSystem;
+  close(): Promise<void>;
+}
+
+/** The sources that are mounted, from which each session's tree is made. */
+export class Mounts {
+  readonly #mounts: Mount[] = [];
+
+  /** @throws SetupError `ERR_SLUICE_MOUNT` for a path that is relative or taken. */
+  add(path: string, source: FileSystemSource, plugin: string): void {
+    if (!path.startsWith("/")) throw new SetupError("ERR_SLUICE_MOUNT", `Mount "${path}": the path must begin with /`);
+    const clean = sftpPath(path);
+    const taken = this.#mounts.find((mount) => mount.path === clean);
+    if (taken !== undefined) {
+      throw new SetupError("ERR_SLUICE_MOUNT", `Mount "${clean}": already mounted by ${taken.plugin}`);
+    }
+    this.#mounts.push({ path: clean, source, plugin });
+  }
+
+  /** The paths, for people. */
+  describe(): string[] {
+    return this.#mounts.map((mount) => `${mount.path} (${mount.plugin})`).sort();
+  }
+
+  get isEmpty(): boolean {
+    return this.#mounts.length === 0;
+  }
+
+  /** What a session sees. Sources that are functions are asked for a file system of its own. */
+  async open(session: SessionIdentity): Promise<Tree> {
+    const opened: (MountedFileSystem & { readonly own: boolean })[] = [];
+    try {
+      for (const { path, source } of this.#mounts) {
+        const own = typeof source === "function";
+        opened.push({ path, fs: own ? await source(session) : source, own });
+      }
+    } catch (error) {
+      await closeOwn(opened);
+      throw error;
+    }
+    // The usual case, one file system at the root, costs nothing per request.
+    const [only] = opened;
+    const fs = opened.length === 1 && only?.path === rootPath ? only.fs : new MountedTree(opened);
+    return { fs, close: () => closeOwn(opened) };
+  }
+
+  /** Closes the file systems that all sessions shared. */
+  async close(): Promise<void> {
+    for (const { source } of this.#mounts) if (typeof source !== "function") await source.close?.();
+  }
+}
+
+async function closeOwn(mounts: readonly { readonly fs: FileSystem; readonly own: boolean }[]): Promise<void> {
+  for (const { fs, own } of mounts) if (own) await fs.close?.();
+}

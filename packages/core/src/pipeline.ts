@@ -1,0 +1,135 @@
+import type { Diversion, Guard, Middleware, Observer, OperationName, Outcome } from "./context.ts";
+import { fromNodeError, SftpError } from "./errors.ts";
+import type { RequestContext } from "./request-context.ts";
+
+/**
+ * The phases, outermost first. Inside a phase, first registered is outermost: audit sees what guards refuse whatever the order of
+ * the plugins, and a cache never answers before a permission check.
+ */
+export const phases = ["observe", "divert", "guard", "serve"] as const;
+export type Phase = (typeof phases)[number];
+
+/** One registered function and the plugin to blame for it. */
+export type Step = { readonly plugin: string; readonly operations: readonly OperationName[] | undefined } & (
+  | { readonly phase: "observe"; readonly run: Observer }
+  | { readonly phase: "divert"; readonly run: Diversion }
+  | { readonly phase: "guard"; readonly run: Guard }
+  | { readonly phase: "serve"; readonly run: Middleware }
+);
+type StepOf<P extends Phase> = Extract<Step, { phase: P }>;
+
+/** What a request runs through once it is compiled. */
+export type Run<K extends OperationName = OperationName> = (ctx: RequestContext<K>) => Promise<void>;
+
+/** Whether a step was registered for an operation. */
+export function appliesTo(step: Step, op: OperationName): boolean {
+  return step.operations === undefined || step.operations.includes(op);
+}
+
+/** Puts an operation's steps around what serves it, once, so that a request pays only for the steps that asked for it. */
+export function compile<K extends OperationName>(op: K, steps: readonly Step[], serve: Run<K>): Run<K> {
+  const mine = steps.filter((step) => appliesTo(step, op));
+  const of = <P extends Phase>(phase: P): StepOf<P>[] => mine.filter((step): step is StepOf<P> => step.phase === phase);
+  let run = serve as unknown as Run;
+  for (const step of of("serve").reverse()) run = around(step, run);
+  const guards = of("guard");
+  if (guards.length > 0) run = guarded(guards, run);
+  const diversions = of("divert");
+  if (diversions.length > 0) run = diverted(diversions, run);
+  const observers = of("observe");
+  if (observers.length > 0) run = observed(observers, run);
+  return run as unknown as Run<K>;
+}
+
+type AnyContext = Parameters<Guard>[0];
+
+function around(step: StepOf<"serve">, inner: Run): Run {
+  return async (ctx) => {
+    let downstream: Promise<void> | undefined;
+    let pending = false;
+    let finished = false;
+    const next = (): Promise<void> => {
+      // A second next() would be a second write; a late one would work on data that is no longer there.
+      if (downstream !== undefined) return Promise.reject(misuse(step, ctx, "called next() twice"));
+      if (finished) return Promise.reject(misuse(step, ctx, "called next() after it had returned"));
+      pending = true;
+      downstream = inner(ctx).finally(() => {
+        pending = false;
+      });
+      downstream.catch(() => undefined);
+      return downstream;
+    };
+    try {
+      await step.run(ctx as AnyContext, next);
+    } finally {
+      finished = true;
+      // Nobody may answer while the request still runs below: the data would be acknowledged before it is written.
+      if (pending) {
+        await downstream?.catch(() => undefined);
+        throw misuse(step, ctx, "did not await next()");
+      }
+    }
+  };
+}
+
+function misuse(step: Step, ctx: RequestContext<OperationName>, what: string): Error {
+  return new Error(`The "${ctx.op}" middleware of plugin "${step.plugin}" ${what}`);
+}
+
+function guarded(guards: readonly StepOf<"guard">[], inner: Run): Run {
+  const from = (start: number, ctx: RequestContext<OperationName>): Promise<void> => {
+    for (let i = start; i < guards.length; i++) {
+      let verdict: void | Promise<void>;
+      try {
+        verdict = guards[i]?.run(ctx as AnyContext);
+      } catch (error) {
+        return Promise.reject(error as Error);
+      }
+      if (verdict !== undefined) return verdict.then(() => from(i + 1, ctx));
+    }
+    return inner(ctx);
+  };
+  return (ctx) => from(0, ctx);
+}
+
+function diverted(diversions: readonly StepOf<"divert">[], inner: Run): Run {
+  return async (ctx) => {
+    for (const step of diversions) {
+      const changes = await step.run(ctx as AnyContext);
+      if (changes !== undefined) ctx.request = { ...ctx.request, ...changes } as typeof ctx.request;
+    }
+    await inner(ctx);
+  };
+}
+
+function observed(observers: readonly StepOf<"observe">[], inner: Run): Run {
+  const notify = (ctx: RequestContext<OperationName>, outcome: Outcome): void => {
+    for (const step of observers) {
+      try {
+        step.run(ctx as AnyContext, outcome);
+      } catch (error) {
+        ctx.log.error({ plugin: step.plugin, err: error }, "An observer failed");
+      }
+    }
+  };
+  return async (ctx) => {
+    const start = performance.now();
+    try {
+      await inner(ctx);
+    } catch (error) {
+      notify(ctx, { status: statusOf(error), durationMs: performance.now() - start, error });
+      throw error;
+    }
+    notify(ctx, { status: isEnd(ctx) ? "eof" : "ok", durationMs: performance.now() - start });
+  };
+}
+
+function isEnd(ctx: RequestContext<OperationName>): boolean {
+  if (ctx.op !== "read" && ctx.op !== "readdir") return false;
+  return (ctx.result as ArrayLike<unknown> | undefined)?.length === 0;
+}
+
+function statusOf(error: unknown): SftpError["status"] {
+  const known = fromNodeError(error);
+  return SftpError.is(known) ? known.status : "failure";
+}

@@ -1,0 +1,21 @@
+import { randomBytes } from "node:crypto";
+import { fromNodeError, SftpError } from "./errors.ts";
+import type { Logger } from "./log.ts";
+import { BadPacket, OutOfRange } from "./protocol/reader.ts";
+
+/**
+ * What the client is told of an error. A refusal is told as it is; anything else is logged whole under an id, and the client reads
+ * the id alone.
+ */
+export function refusalOf(error: unknown, log: Logger): SftpError {
+  if (error instanceof BadPacket) return new SftpError("badMessage", error.message);
+  if (error instanceof OutOfRange) return new SftpError("invalidParameter", error.message);
+  const known = fromNodeError(error);
+  if (SftpError.is(known)) {
+    log.debug({ status: known.status, detail: known.detail }, known.message);
+    return known;
+  }
+  const id = randomBytes(6).toString("hex");
+  log.error({ err: error, errorId: id }, "A request failed");
+  return new SftpError("failure", `Internal error ${id}`, { cause: error });
+}

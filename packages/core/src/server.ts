@@ -1,0 +1,319 @@
+import { randomBytes } from "node:crypto";
+import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
+import { Policy } from "./auth/policy.ts";
+import type { Connection, Disconnect, RemoteEnd } from "./connection.ts";
+import { withDeadline } from "./deadline.ts";
+import { drain } from "./drain.ts";
+import { SetupError } from "./errors.ts";
+import { explain } from "./explain.ts";
+import type { Extension } from "./extension.ts";
+import { builtInExtensions } from "./extensions/index.ts";
+import { Host, type Registrations } from "./host.ts";
+import { Listener, type ListenAddress, type ListenOptions } from "./listener.ts";
+import { createLogger, type Logger, type LogOptions } from "./log.ts";
+import { Mounts } from "./mounts.ts";
+import { operationNames } from "./context.ts";
+import { handlers, type OperationTable } from "./operations/index.ts";
+import { checkOptions, type Limits, type ServerOptions } from "./options.ts";
+import { compile, type Run } from "./pipeline.ts";
+import { checkOrder, setUp } from "./plugins.ts";
+import type { Plugin, PluginHost } from "./plugin.ts";
+import { ServiceContainer } from "./services.ts";
+import { SshConnection, type ConnectionSetup } from "./ssh-connection.ts";
+import { loadHostKey, type HostKey } from "./ssh/hostkeys.ts";
+import { hasNativeCrypto } from "./ssh/ssh2.ts";
+import { version } from "./version.ts";
+
+/** How a server stops. */
+export interface CloseOptions {
+  /** How long transfers under way may take to finish. @default 30000 */
+  readonly graceMs?: number;
+}
+
+/** An SFTP server: a host for plugins and middleware, and what serves the connections. */
+export interface Server extends PluginHost {
+  /** The version of this package. */
+  readonly version: string;
+  /** The connections open now. */
+  readonly connections: ReadonlySet<Connection>;
+  /** Where the server listens now. */
+  readonly addresses: readonly ListenAddress[];
+  /** Adds plugins; they are set up in the order of registration. */
+  register(...plugins: readonly Plugin[]): void;
+  /** Checks and sets up everything; `listen` does it too. @throws SetupError that says what is wrong and where */
+  ready(): Promise<void>;
+  /** Accepts connections at a port, or at an address; may be called for several. @throws SetupError `ERR_SLUICE_LISTEN` */
+  listen(where?: number | ListenOptions): Promise<ListenAddress>;
+  /** Serves a connection that was accepted elsewhere: by a supervisor, a tunnel, a test. */
+  accept(socket: Duplex, remote?: Partial<RemoteEnd>): void;
+  /** Stops accepting connections; those that are open go on. `listen` begins again. */
+  pause(): void;
+  /** Stops accepting, lets transfers finish, ends the rest, and closes all plugins. */
+  close(options?: CloseOptions): Promise<void>;
+  /** Tells how the server is put together: plugins, login alternatives, mounts, and each operation's steps. */
+  explain(): Promise<string>;
+}
+
+/**
+ * Makes a server. Nothing is opened before `listen`.
+ *
+ * @throws SetupError `ERR_SLUICE_OPTIONS` that names the option
+ * @example
+ * const server = createServer({ hostKeys: ["./host_ed25519"] });
+ * server.mount("/", memoryFiles());
+ * server.authenticate({ name: "demo", mechanism: "password", verify: () => proven() });
+ * await server.listen(2022);
+ */
+export function createServer(options: ServerOptions): Server {
+  return new SluiceServer(options);
+}
+
+const closeLimitMs = 10_000;
+
+class SluiceServer extends Host implements Server {
+  readonly version: string = version;
+  readonly #options: ServerOptions;
+  readonly #limits: Limits;
+  readonly #rootLog: Logger;
+  readonly #services: ServiceContainer;
+  readonly #registrations: Registrations;
+  readonly #plugins: Plugin[] = [];
+  readonly #connections = new Set<SshConnection>();
+  #listeners: Listener[] = [];
+  #ready: Promise<void> | undefined;
+  #closing: Promise<void> | undefined;
+  #hostKeys: readonly HostKey[] = [];
+  #policy: Policy | undefined;
+  #setup: ConnectionSetup | undefined;
+
+  constructor(options: ServerOptions) {
+    const limits = checkOptions(options);
+    const log = isLogger(options.log) ? options.log : createLogger(options.log);
+    const services = new ServiceContainer();
+    const registrations: Registrations = {
+      steps: [],
+      methods: [],
+      extensions: new Map<string, Extension>(),
+      mounts: new Mounts(),
+      beforeConnection: [],
+      beforeLogin: [],
+      afterLogin: [],
+      onConnection: [],
+      onSession: [],
+      onDisconnect: [],
+      onClose: [],
+      shut: false,
+    };
+    super("server", registrations, services, log);
+    this.#options = options;
+    this.#limits = limits;
+    this.#rootLog = log;
+    this.#services = services;
+    this.#registrations = registrations;
+    for (const extension of builtInExtensions(limits.handles)) this.extend(extension);
+    options.services?.(services);
+  }
+
+  get connections(): ReadonlySet<Connection> {
+    return this.#connections;
+  }
+
+  get addresses(): readonly ListenAddress[] {
+    return this.#listeners.map((listener) => listener.address);
+  }
+
+  register(...plugins: readonly Plugin[]): void {
+    if (this.#ready !== undefined) {
+      throw new SetupError("ERR_SLUICE_ALREADY_STARTED", "Plugins are registered before the server is ready");
+    }
+    this.#plugins.push(...plugins);
+  }
+
+  ready(): Promise<void> {
+    this.#ready ??= this.#prepare();
+    return this.#ready;
+  }
+
+  async listen(where: number | ListenOptions = {}): Promise<ListenAddress> {
+    if (this.#closing !== undefined) throw new SetupError("ERR_SLUICE_ALREADY_STARTED", "The server has been closed");
+    await this.ready();
+    const listener = await Listener.open(
+      typeof where === "number" ? { port: where } : where,
+      (socket) => this.accept(socket),
+      (error) => this.#rootLog.error({ err: error }, "Accepting connections failed"),
+    );
+    this.#listeners.push(listener);
+    this.#rootLog.info({ ...listener.address }, "Listening");
+    return listener.address;
+  }
+
+  accept(socket: Duplex, remote: Partial<RemoteEnd> = {}): void {
+    const { remoteAddress, remotePort, localAddress, localPort } = socket as Partial<Socket>;
+    const end: RemoteEnd = {
+      remoteAddress: remote.remoteAddress ?? remoteAddress ?? "",
+      remotePort: remote.remotePort ?? remotePort ?? 0,
+      localAddress: remote.localAddress ?? localAddress ?? "",
+      localPort: remote.localPort ?? localPort ?? 0,
+    };
+    // From here on an error of the socket always has somebody to hear it.
+    socket.on("error", () => undefined);
+    void this.#serve(socket, end);
+  }
+
+  pause(): void {
+    for (const listener of this.#listeners.splice(0)) listener.close();
+  }
+
+  close(options: CloseOptions = {}): Promise<void> {
+    this.#closing ??= this.#stop(options.graceMs ?? 30_000);
+    return this.#closing;
+  }
+
+  async explain(): Promise<string> {
+    await this.ready();
+    if (this.#policy === undefined) throw new Error("The server is not ready");
+    return explain(
+      this.#plugins.map((plugin) => plugin.name),
+      this.#registrations,
+      this.#policy,
+    );
+  }
+
+  async #prepare(): Promise<void> {
+    const registered = this.#registrations;
+    try {
+      this.#hostKeys = this.#options.hostKeys.map(loadHostKey);
+      checkOrder(this.#plugins);
+      for (const plugin of this.#plugins) {
+        const log = this.#rootLog.child({ plugin: plugin.name });
+        await setUp(plugin, new Host(plugin.name, registered, this.#services, log));
+      }
+      if (registered.mounts.isEmpty) {
+        throw new SetupError("ERR_SLUICE_MOUNT", "There is nothing to serve: mount a file system");
+      }
+      this.#policy = new Policy(this.#options.auth, registered.methods);
+      this.#setup = this.#compile(this.#policy);
+      registered.shut = true;
+    } catch (error) {
+      await this.#closePlugins();
+      throw error;
+    }
+    if (!hasNativeCrypto) {
+      this.#rootLog.warn(
+        "ssh2's native addon is missing: transfers are several times slower. Install a C++ compiler, allow ssh2's install script, and reinstall",
+      );
+    }
+  }
+
+  #compile(policy: Policy): ConnectionSetup {
+    const { steps, extensions, mounts, beforeLogin, afterLogin, onSession } = this.#registrations;
+    const serve = handlers({ extensions, readdirEntries: this.#limits.readdirEntries });
+    const operations = Object.fromEntries(
+      operationNames.map((op) => [op, compile(op, steps, serve[op] as unknown as Run)]),
+    ) as unknown as OperationTable;
+    return {
+      limits: this.#limits,
+      symlinkOrder: this.#options.symlinkOrder ?? "auto",
+      login: {
+        policy,
+        limits: this.#limits,
+        guards: beforeLogin.map((listener) => listener.run),
+        observers: afterLogin.map((listener) => listener.run),
+      },
+      sessions: {
+        operations,
+        extensions,
+        limits: this.#limits,
+        openTree: (session) => mounts.open(session),
+        opened: async (session) => {
+          for (const { run } of onSession) await run(session);
+        },
+      },
+      ended: (connection, how) => void this.#ended(connection, how),
+    };
+  }
+
+  async #serve(socket: Duplex, remote: RemoteEnd): Promise<void> {
+    const setup = this.#setup;
+    if (setup === undefined || this.#closing !== undefined) {
+      socket.destroy();
+      return;
+    }
+    const id = randomBytes(6).toString("hex");
+    const log = this.#rootLog.child({ connection: id, remote: remote.remoteAddress });
+    const services = this.#services.child();
+    try {
+      const { beforeConnection, onConnection } = this.#registrations;
+      await withDeadline(
+        (async () => {
+          for (const { run } of beforeConnection) await run(remote);
+        })(),
+        this.#limits.loginGraceMs,
+        "The connection guards took too long",
+      );
+      if (socket.destroyed) return;
+      const connection = new SshConnection({ id, socket, remote, services, log }, setup);
+      this.#connections.add(connection);
+      connection.start({
+        hostKeys: this.#hostKeys,
+        ident: this.#options.ident ?? "Sluice",
+        banner: typeof this.#options.banner === "function" ? this.#options.banner(remote) : this.#options.banner,
+      });
+      log.info({ port: remote.remotePort }, "Connected");
+      for (const { plugin, run } of onConnection) {
+        await run(connection)?.catch((error: unknown) => {
+          log.error({ plugin, err: error }, "A connection listener failed");
+          connection.end("A connection listener failed");
+        });
+      }
+    } catch (error) {
+      log.info({ reason: error instanceof Error ? error.message : String(error) }, "Connection refused");
+      socket.destroy();
+    }
+  }
+
+  async #ended(connection: SshConnection, how: Disconnect): Promise<void> {
+    this.#connections.delete(connection);
+    for (const { plugin, run } of this.#registrations.onDisconnect) {
+      try {
+        run(connection, how);
+      } catch (error) {
+        connection.log.error({ plugin, err: error }, "A disconnect listener failed");
+      }
+    }
+    connection.log.info({ ...how }, "Disconnected");
+    try {
+      await connection.services.close();
+    } catch (error) {
+      connection.log.error({ err: error }, "A service of the connection failed to close");
+    }
+  }
+
+  async #stop(graceMs: number): Promise<void> {
+    this.pause();
+    await drain(this.#connections, graceMs);
+    await this.#closePlugins();
+  }
+
+  /** Last registered, first closed; one that fails does not keep the others open. */
+  async #closePlugins(): Promise<void> {
+    for (const { plugin, run } of this.#registrations.onClose.splice(0).reverse()) {
+      try {
+        await withDeadline(Promise.resolve(run()), closeLimitMs, `it took longer than ${closeLimitMs / 1000} s`);
+      } catch (error) {
+        this.#rootLog.error({ plugin, err: error }, "A plugin failed to close");
+      }
+    }
+    try {
+      await this.#registrations.mounts.close();
+      await this.#services.close();
+    } catch (error) {
+      this.#rootLog.error({ err: error }, "A file system or service failed to close");
+    }
+  }
+}
+
+function isLogger(log: Logger | LogOptions | undefined): log is Logger {
+  return typeof (log as Partial<Logger> | undefined)?.child === "function";
+}

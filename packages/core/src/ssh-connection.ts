@@ -1,0 +1,199 @@
+import type { Duplex } from "node:stream";
+import { LoginProcess, type AuthAnswer, type AuthRequest, type LoginSetup } from "./auth/login.ts";
+import type { Channel } from "./channel.ts";
+import type { Connection, ConnectionPhase, Disconnect, NegotiatedAlgorithms, RemoteEnd, User } from "./connection.ts";
+import type { Logger } from "./log.ts";
+import type { Limits } from "./options.ts";
+import { printable } from "./protocol/text.ts";
+import { profileOf } from "./quirks.ts";
+import type { Session } from "./session.ts";
+import type { ServiceContainer } from "./services.ts";
+import { SftpSession, type SessionSetup } from "./sftp-session.ts";
+import { Transport, type TransportOptions } from "./ssh/transport.ts";
+import { State } from "./token.ts";
+
+/** What all connections of a server share. */
+export interface ConnectionSetup {
+  readonly login: LoginSetup;
+  readonly sessions: SessionSetup;
+  readonly limits: Limits;
+  readonly symlinkOrder: "auto" | "openssh" | "spec";
+  /** Called once, when the connection and all its sessions have ended. */
+  readonly ended: (connection: SshConnection, how: Disconnect) => void;
+}
+
+/** What is the connection's own. */
+export interface ConnectionStart {
+  readonly id: string;
+  readonly socket: Duplex;
+  readonly remote: RemoteEnd;
+  readonly services: ServiceContainer;
+  readonly log: Logger;
+}
+
+/** One SSH connection from the first byte to the last. */
+export class SshConnection implements Connection {
+  readonly id: string;
+  readonly remoteAddress: string;
+  readonly remotePort: number;
+  readonly localAddress: string;
+  readonly localPort: number;
+  readonly connectedAt: Date = new Date();
+  readonly state: State = new State();
+  readonly services: ServiceContainer;
+  readonly log: Logger;
+  readonly #setup: ConnectionSetup;
+  readonly #socket: Duplex & { readonly bytesRead?: number; readonly bytesWritten?: number };
+  readonly #abort = new AbortController();
+  readonly #sessions = new Set<SftpSession>();
+  readonly #login: LoginProcess;
+  #transport: Transport | undefined;
+  #graceTimer: NodeJS.Timeout | undefined;
+  #client = "";
+  #algorithms: NegotiatedAlgorithms | undefined;
+  #phase: ConnectionPhase = "handshake";
+  #user: User | undefined;
+  #reason: string | undefined;
+  #opened = 0;
+
+  constructor(start: ConnectionStart, setup: ConnectionSetup) {
+    const { id, socket, remote, services, log } = start;
+    this.id = id;
+    this.services = services;
+    this.remoteAddress = remote.remoteAddress;
+    this.remotePort = remote.remotePort;
+    this.localAddress = remote.localAddress;
+    this.localPort = remote.localPort;
+    this.log = log;
+    this.#socket = socket;
+    this.#setup = setup;
+    this.#login = new LoginProcess(setup.login, this);
+  }
+
+  /** Begins the SSH handshake. */
+  start(options: TransportOptions): void {
+    this.#graceTimer = setTimeout(() => this.end("The login took too long"), this.#setup.limits.loginGraceMs);
+    this.#transport = new Transport(this.#socket, options, {
+      identified: (client) => {
+        this.#client = printable(client).slice(0, 255);
+        this.#phase = "login";
+      },
+      negotiated: (algorithms) => {
+        this.#algorithms = algorithms;
+        this.log.debug({ client: this.#client, algorithms }, "Keys exchanged");
+      },
+      authenticate: (request) => this.#authenticate(request),
+      mayOpenSession: () => this.#phase === "open" && this.#sessions.size < this.#setup.limits.sessions,
+      session: (channel) => this.#openSession(channel),
+      failed: (error) => {
+        this.#reason ??= error.message;
+        this.log.debug({ err: error }, "The connection failed");
+      },
+      closed: () => void this.#closed(),
+    });
+  }
+
+  get client(): string {
+    return this.#client;
+  }
+
+  get algorithms(): NegotiatedAlgorithms | undefined {
+    return this.#algorithms;
+  }
+
+  get phase(): ConnectionPhase {
+    return this.#phase;
+  }
+
+  get user(): User | undefined {
+    return this.#user;
+  }
+
+  get sessions(): ReadonlySet<Session> {
+    return this.#sessions;
+  }
+
+  get bytesReceived(): number {
+    return this.#socket.bytesRead ?? 0;
+  }
+
+  get bytesSent(): number {
+    return this.#socket.bytesWritten ?? 0;
+  }
+
+  get signal(): AbortSignal {
+    return this.#abort.signal;
+  }
+
+  /** Whether a request is being served now. */
+  get busy(): boolean {
+    return [...this.#sessions].some((session) => session.inFlight > 0 || !session.files[Symbol.iterator]().next().done);
+  }
+
+  end(reason: string): void {
+    this.#reason ??= reason;
+    this.#transport?.end();
+  }
+
+  rekey(): Promise<void> {
+    return this.#transport?.rekey() ?? Promise.reject(new Error("The connection is not open"));
+  }
+
+  async #authenticate(request: AuthRequest): Promise<AuthAnswer> {
+    const answer = await this.#login.decide(request);
+    if (this.#phase !== "login") return { is: "disconnect", reason: "The connection has ended" };
+    if (answer.is === "disconnect") this.#reason ??= answer.reason;
+    if (answer.is === "accepted") {
+      clearTimeout(this.#graceTimer);
+      this.#user = answer.user;
+      this.#phase = "open";
+      this.log.info({ user: answer.user.name, client: this.#client }, "Logged in");
+    }
+    return answer;
+  }
+
+  #openSession(channel: Channel): void {
+    const user = this.#user;
+    if (user === undefined) {
+      channel.end(1);
+      return;
+    }
+    const { symlinkOrder } = this.#setup;
+    this.#opened += 1;
+    const id = `${this.id}.${this.#opened}`;
+    const session = new SftpSession(this.#setup.sessions, {
+      id,
+      connection: this,
+      user,
+      channel,
+      log: this.log.child({ session: id, user: user.name }),
+      symlinkOrder:
+        symlinkOrder === "auto"
+          ? profileOf(this.#client).symlinkOrder
+          : symlinkOrder === "spec"
+            ? "link-first"
+            : "target-first",
+      ended: (ended) => {
+        this.#sessions.delete(ended);
+        this.#allEnded?.();
+      },
+    });
+    this.#sessions.add(session);
+  }
+
+  #allEnded: (() => void) | undefined;
+
+  async #closed(): Promise<void> {
+    clearTimeout(this.#graceTimer);
+    this.#phase = "closed";
+    this.#abort.abort(new Error("The connection has ended"));
+    // What sessions hold is given back before anybody is told: the totals are final then.
+    while (this.#sessions.size > 0) await new Promise<void>((resolve) => (this.#allEnded = resolve));
+    this.#setup.ended(this, {
+      reason: this.#reason ?? "The client disconnected",
+      durationMs: Date.now() - this.connectedAt.getTime(),
+      bytesReceived: this.bytesReceived,
+      bytesSent: this.bytesSent,
+    });
+  }
+}
