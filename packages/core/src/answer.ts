@@ -49,7 +49,7 @@ function required<K extends OperationName>(ctx: RequestContext<OperationName>): 
 
 /** The data as it was read into its frame, or a copy of what a middleware put in its place. */
 function data(ctx: RequestContext<"read">, reply: ReplyMaker): Uint8Array {
-  const bytes = required<"read">(ctx as unknown as RequestContext<OperationName>) as Uint8Array;
+  const bytes = required<"read">(ctx);
   if (bytes.length === 0) return reply.eof();
   const { frame } = ctx;
   const inPlace = frame?.buffer === bytes.buffer && bytes.byteOffset === frame.byteOffset + dataHeaderBytes;

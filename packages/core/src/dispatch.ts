@@ -119,7 +119,7 @@ function of<K extends OperationName>(
   footprint: Footprint = noFiles,
   bytes = 0,
 ): Dispatched {
-  return { op, request, footprint, bytes } as unknown as Dispatched;
+  return { op, request, footprint, bytes };
 }
 
 function range(file: OpenFile, start: number, length: number, writes: boolean): Footprint {

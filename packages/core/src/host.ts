@@ -75,7 +75,7 @@ export class Host implements PluginHost {
         `Plugin "${this.#plugin}": a method "${method.name}" for ${method.mechanism} is registered already`,
       );
     }
-    this.#to.methods.push(method as unknown as AuthMethod);
+    this.#to.methods.push(method);
   }
 
   beforeConnection(guard: (remote: RemoteEnd) => void | Promise<void>): void {
@@ -103,7 +103,7 @@ export class Host implements PluginHost {
         `Plugin "${this.#plugin}": the extension name "${extension.name}" is empty or taken`,
       );
     }
-    this.#to.extensions.set(extension.name, extension as unknown as Extension);
+    this.#to.extensions.set(extension.name, extension);
   }
 
   onConnection(listener: (connection: Connection) => void | Promise<void>): void {

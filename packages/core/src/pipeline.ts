@@ -38,7 +38,7 @@ export function compile<K extends OperationName>(op: K, steps: readonly Step[], 
   if (diversions.length > 0) run = diverted(diversions, run);
   const observers = of("observe");
   if (observers.length > 0) run = observed(observers, run);
-  return run as unknown as Run<K>;
+  return run;
 }
 
 type AnyContext = Parameters<Guard>[0];
@@ -59,16 +59,19 @@ function around(step: StepOf<"serve">, inner: Run): Run {
       downstream.catch(() => undefined);
       return downstream;
     };
+    let failure: { readonly error: unknown } | undefined;
     try {
       await step.run(ctx as AnyContext, next);
-    } finally {
-      finished = true;
-      // Nobody may answer while the request still runs below: the data would be acknowledged before it is written.
-      if (pending) {
-        await downstream?.catch(() => undefined);
-        throw misuse(step, ctx, "did not await next()");
-      }
+    } catch (error) {
+      failure = { error };
     }
+    finished = true;
+    // Nobody may answer while the request still runs below: the data would be acknowledged before it is written.
+    if (pending) {
+      await downstream?.catch(() => undefined);
+      failure ??= { error: misuse(step, ctx, "did not await next()") };
+    }
+    if (failure !== undefined) throw failure.error;
   };
 }
 
@@ -83,7 +86,7 @@ function guarded(guards: readonly StepOf<"guard">[], inner: Run): Run {
       try {
         verdict = guards[i]?.run(ctx as AnyContext);
       } catch (error) {
-        return Promise.reject(error as Error);
+        return Promise.reject(error);
       }
       if (verdict !== undefined) return verdict.then(() => from(i + 1, ctx));
     }

@@ -276,7 +276,7 @@ export class SftpSession implements Session {
 
   async #runClose(pipeline: Run, ctx: RequestContext<"close">): Promise<void> {
     try {
-      await pipeline(ctx as unknown as RequestContext<OperationName>);
+      await pipeline(ctx);
     } finally {
       // A middleware that refused, or answered itself, must not leave the file open.
       await release(ctx.request.file, "aborted");
@@ -326,6 +326,6 @@ async function runReaddir(pipeline: Run, ctx: RequestContext<"readdir">): Promis
   let before: number;
   do {
     before = consumed(directory);
-    await pipeline(ctx as unknown as RequestContext<OperationName>);
+    await pipeline(ctx);
   } while (ctx.result?.length === 0 && consumed(directory) > before);
 }

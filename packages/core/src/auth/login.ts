@@ -118,7 +118,7 @@ export class LoginProcess {
     if (typeof attempt === "string") return { method: undefined, verdict: refused(attempt) };
     for (const method of this.#setup.policy.next(this.#proven)) {
       if (method.mechanism !== request.mechanism) continue;
-      const verdict: unknown = await (method as AuthMethod).verify(attempt);
+      const verdict: unknown = await method.verify(attempt);
       if (!isVerdict(verdict)) throw new Error(`The method "${method.name}" answered with no verdict`);
       if (verdict.is !== "unknown") return { method, verdict };
     }

@@ -202,7 +202,8 @@ function keyRequestOf(context: PublicKeyAuthContext): AuthRequest {
       const parsed = utils.parseKey(key.data) as ParsedKey | ParsedKey[] | Error;
       if (parsed instanceof Error || Array.isArray(parsed)) return false;
       // An Error object is what ssh2 returns for a malformed signature: only `true` is true.
-      return parsed.verify(blob, signature, hashAlgo) === true;
+      const verified: unknown = parsed.verify(blob, signature, hashAlgo);
+      return verified === true;
     },
   };
 }

@@ -1,0 +1,10 @@
+export type { Codec, NameEntry, WireAttributes } from "./codec.ts";
+export { FrameReader } from "./frames.ts";
+export { longname } from "./longname.ts";
+export { maxDataBytes, maxPacketBytes, SSH_FILEXFER_ATTR, SSH_FX, SSH_FXF, SSH_FXP } from "./packets.ts";
+export { BadPacket, OutOfRange, Reader } from "./reader.ts";
+export { dataHeaderBytes, ReplyMaker, versionFrame } from "./replies.ts";
+export { readRequest, type WireRequest } from "./requests.ts";
+export { bytesFromText, printable, textFromBytes } from "./text.ts";
+export { v3 } from "./v3.ts";
+export { Writer } from "./writer.ts";
