@@ -1,1 +1,2 @@
-export const placeholder = 0;
+export { createMemoryFileSystem, memoryFiles } from "./memory.ts";
+export type { MemoryFilesOptions, MemoryOptions } from "./options.ts";
