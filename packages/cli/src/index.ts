@@ -1,1 +1,1 @@
-export const placeholder = 0;
+export { defineConfig, type Config, type MountConfig, type PluginConfig } from "./config/config.ts";

@@ -1,0 +1,26 @@
+import { Command } from "commander";
+import { makeServer, openConfig } from "../config/open.ts";
+
+const examples = `
+Examples:
+  sluice check
+  sluice check --config /etc/sluice/sluice.config.yaml && systemctl restart sluice
+`;
+
+export function checkCommand(): Command {
+  return new Command("check")
+    .description(
+      "Check a configuration without serving: every option, plugins, host keys, users. Prints OK or each error.",
+    )
+    .option("-c, --config <file>", "the configuration (default: ./sluice.config.*)")
+    .addHelpText("after", examples)
+    .action(check);
+}
+
+async function check(options: { readonly config?: string }): Promise<void> {
+  const assembled = await openConfig(options.config);
+  // Plugins are set up, which is where they read their files; nothing is served, and nothing goes to the log.
+  const server = await makeServer(assembled, { level: "silent" });
+  await server.close({ graceMs: 0 });
+  console.log(`OK  ${assembled.source.shown}`);
+}

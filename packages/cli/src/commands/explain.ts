@@ -1,0 +1,22 @@
+import { Command } from "commander";
+import { makeServer, openConfig } from "../config/open.ts";
+
+const examples = `
+Examples:
+  sluice explain
+  sluice explain --config /etc/sluice/sluice.config.yaml
+`;
+
+export function explainCommand(): Command {
+  return new Command("explain")
+    .description("Print what a configuration amounts to: plugins in order, steps of each operation, mounts, logins.")
+    .option("-c, --config <file>", "the configuration (default: ./sluice.config.*)")
+    .addHelpText("after", examples)
+    .action(explain);
+}
+
+async function explain(options: { readonly config?: string }): Promise<void> {
+  const server = await makeServer(await openConfig(options.config), { level: "silent" });
+  console.log((await server.explain()).trimEnd());
+  await server.close({ graceMs: 0 });
+}

@@ -1,0 +1,145 @@
+import { defaultLimits, logLevels, nearest, type ListenOptions, type OptionIssue } from "@sluice/core";
+import { z } from "zod";
+import type { Config, MountConfig, PluginConfig } from "./config.ts";
+import type { Problem } from "./source.ts";
+
+/** An object with these keys only; an unknown one is refused with a suggestion, a line each. */
+function strict<T extends z.ZodRawShape>(shape: T): z.ZodObject<T, z.core.$strict> {
+  const known = Object.keys(shape);
+  return z.strictObject(shape, {
+    error: (issue) =>
+      issue.code === "unrecognized_keys" ? issue.keys.map((key) => unknownKey(key, known)).join("\n") : undefined,
+  });
+}
+
+function unknownKey(key: string, known: readonly string[]): string {
+  const near = nearest(key, known);
+  return `unknown option${near === undefined ? `; known are ${known.join(", ")}` : `; did you mean "${near}"?`}`;
+}
+
+/** Checks a value by the schema that its shape asks for, so that the message is about that shape and not about all of them. */
+function byShape(choose: (value: unknown) => z.ZodType): z.ZodType {
+  return z.unknown().superRefine((value, context) => {
+    for (const { path, message, atKey } of problemsOf(choose(value).safeParse(value).error?.issues ?? [])) {
+      context.addIssue({ code: "custom", path: [...path], message, params: { atKey } });
+    }
+  });
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function hasMethod(value: unknown, name: string): boolean {
+  return isObject(value) && typeof (value as Record<string, unknown>)[name] === "function";
+}
+
+/** Whether a value is a plugin, not its name. */
+export function isPlugin(value: unknown): boolean {
+  return hasMethod(value, "setup") && hasMethod(value, "validate");
+}
+
+const aFunction = z.custom<unknown>((value) => typeof value === "function", "expected a function");
+const accepted = z.unknown();
+const name = z.string().min(1, "must not be empty");
+const port = z
+  .int("expected a port from 0 to 65535")
+  .min(0, "expected a port from 0 to 65535")
+  .max(65_535, "expected a port from 0 to 65535");
+const positive = z.int("expected a whole number from 1").min(1, "expected a whole number from 1");
+
+const listenShape = {
+  port: port.optional(),
+  host: name.optional(),
+  path: name.optional(),
+  backlog: positive.optional(),
+  exclusive: z.boolean().optional(),
+} satisfies Record<keyof ListenOptions, z.ZodType>;
+const address = byShape((value) => {
+  if (!isObject(value)) return port;
+  const either = "a Unix socket has no port and no host; leave out path, or both";
+  return strict(listenShape).refine(() => !("path" in value) || !("port" in value || "host" in value), either);
+});
+
+const hostKey = byShape((value) => {
+  if (!isObject(value)) return name;
+  const passphrase = z.string().optional();
+  return "key" in value
+    ? strict({
+        key: z.custom<unknown>((key) => typeof key === "string" || key instanceof Uint8Array, "expected a key's text"),
+        passphrase,
+      })
+    : strict({ path: name, passphrase });
+});
+
+const plugin = byShape((value) => {
+  if (!isObject(value))
+    return z.string("expected a package's name, or its name with options").min(1, "must not be empty");
+  if (isPlugin(value)) return accepted;
+  const one = "expected one package's name with its options; begin each plugin with a dash of its own";
+  return z.record(z.string(), z.unknown()).refine((entry) => Object.keys(entry).length === 1, one);
+}) as z.ZodType<PluginConfig>;
+
+const fileSystem = byShape((value) => {
+  if (typeof value === "function" || hasMethod(value, "open")) return accepted;
+  return z.string("expected a package's name").min(1, "must not be empty");
+});
+const mountShape = {
+  path: z.string().startsWith("/", 'expected a path that begins with "/"'),
+  use: fileSystem,
+  options: accepted.optional(),
+} satisfies Record<keyof MountConfig, z.ZodType>;
+
+const logShape = {
+  level: z.enum(logLevels).optional(),
+  destination: byShape((value) =>
+    typeof value === "string" ? name : z.int("expected a path, or the number of a descriptor").min(1),
+  ).optional(),
+};
+
+// Every option of a server is one of a configuration: what core adds does not compile until it is here.
+const shape = {
+  listen: byShape((value) =>
+    Array.isArray(value) ? z.array(address).min(1, "expected at least one address") : address,
+  ).optional(),
+  hostKeys: z.array(hostKey).min(1, 'expected at least one host key; make one with "sluice hostkey"'),
+  auth: z
+    .array(z.array(name).min(1, "expected at least one method"))
+    .min(1, "expected at least one alternative")
+    .optional(),
+  banner: byShape((value) => (typeof value === "function" ? aFunction : z.string())).optional(),
+  ident: name.optional(),
+  plugins: z.array(plugin).optional(),
+  mounts: z.array(strict(mountShape)).optional(),
+  limits: strict(
+    Object.fromEntries(Object.keys(defaultLimits).map((limit) => [limit, positive.optional()])),
+  ).optional(),
+  log: byShape((value) => (hasMethod(value, "child") ? accepted : strict(logShape))).optional(),
+  services: aFunction.optional(),
+  symlinkOrder: z.enum(["auto", "openssh", "spec"]).optional(),
+} satisfies Record<keyof Config, z.ZodType>;
+
+const config = strict(shape);
+
+/** What is wrong with a configuration, apart from the options of plugins and file systems. */
+export function checkConfig(value: unknown): readonly Problem[] {
+  return problemsOf(config.safeParse(value).error?.issues ?? []);
+}
+
+/** Issues of a schema, ours or a plugin's, as problems: one for each unknown key, and without what goes without saying. */
+export function problemsOf(issues: readonly OptionIssue[]): Problem[] {
+  return issues.flatMap((issue) => {
+    const path = (issue.path ?? []).map((part) => (typeof part === "object" ? part.key : part));
+    const { keys, params } = issue as { keys?: unknown; params?: { atKey?: boolean } };
+    const message = issue.message
+      .replace(/^Invalid (?:input|option): /, "")
+      .replace(/, received undefined$/, ", but it is missing");
+    if (!Array.isArray(keys)) return [{ path, message, ...(params?.atKey === true ? { atKey: true } : {}) }];
+    const lines = message.split("\n");
+    return keys.map((key: string, i) => ({
+      path: [...path, key],
+      message: lines.length === keys.length && keys.length > 1 ? (lines[i] ?? "") : message,
+      atKey: true,
+    }));
+  });
+}
