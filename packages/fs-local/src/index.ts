@@ -1,1 +1,2 @@
-export const placeholder = 0;
+export { localFiles } from "./localfiles.ts";
+export type { LocalFilesOptions } from "./options.ts";

@@ -1,0 +1,106 @@
+import type { Stats as NodeStats } from "node:fs";
+import { SftpError, type Attributes, type FileType, type Stats } from "@sluice/core";
+import * as calls from "./calls.ts";
+import type { HostPath } from "./containment.ts";
+import type { Steps } from "./steps.ts";
+
+/** What the disk says, in the words of SFTP. */
+export function statsOf(stats: NodeStats): Stats {
+  const facts = {
+    type: typeOf(stats),
+    size: stats.size,
+    mode: stats.mode & 0o7777,
+    uid: stats.uid,
+    gid: stats.gid,
+    atimeMs: stats.atimeMs,
+    mtimeMs: stats.mtimeMs,
+    linkCount: stats.nlink,
+  };
+  // 0 is how a file system says that it does not keep the time of creation.
+  return stats.birthtimeMs > 0 ? { ...facts, birthtimeMs: stats.birthtimeMs } : facts;
+}
+
+function typeOf(stats: NodeStats): FileType {
+  if (stats.isFile()) return "file";
+  if (stats.isDirectory()) return "directory";
+  if (stats.isSymbolicLink()) return "symlink";
+  if (stats.isFIFO()) return "fifo";
+  if (stats.isSocket()) return "socket";
+  if (stats.isCharacterDevice()) return "characterDevice";
+  if (stats.isBlockDevice()) return "blockDevice";
+  return "unknown";
+}
+
+/** The bits that a new file or directory gets: what was asked, never set-user-id, set-group-id or sticky, less the umask. */
+export function newMode(asked: number, umask: number): number {
+  return asked & 0o777 & ~umask;
+}
+
+/** Refuses what this file system cannot store. A time of creation is left out silently: copying clients always send it. */
+export function requireSettable(attributes: Attributes): void {
+  if (attributes.acl !== undefined) throw new SftpError("unsupported", "Access control lists cannot be set here");
+  if ((attributes.extended?.size ?? 0) > 0) {
+    throw new SftpError("unsupported", "Extended attributes cannot be set here");
+  }
+}
+
+/**
+ * Changes a file or directory that is held: by an open descriptor, or by a path that leads to nothing else. `stats` are what
+ * it has now. Times come last, because a change of size would move them.
+ */
+export function* change(target: number | HostPath, stats: NodeStats, attributes: Attributes): Steps<void> {
+  const open = typeof target === "number";
+  if (attributes.size !== undefined) {
+    if (stats.isDirectory()) throw new SftpError("isADirectory");
+    if (!stats.isFile()) throw new SftpError("failure", "Not a regular file");
+    yield* open ? calls.ftruncate(target, attributes.size) : calls.truncate(target, attributes.size);
+  }
+  if (changesOwner(stats, attributes)) {
+    const { uid = stats.uid, gid = stats.gid } = attributes;
+    yield* open ? calls.fchown(target, uid, gid) : calls.chown(target, uid, gid);
+  }
+  if (attributes.mode !== undefined) {
+    // A folder's set-group-id and sticky bits say how it is shared; clients can neither grant them nor take them away.
+    const kept = stats.isDirectory() ? stats.mode & 0o7000 : 0;
+    const mode = (attributes.mode & 0o777) | kept;
+    yield* open ? calls.fchmod(target, mode) : calls.chmod(target, mode);
+  }
+  const times = timesOf(stats, attributes);
+  if (times !== undefined) {
+    yield* open ? calls.futimes(target, ...times) : calls.utimes(target, ...times);
+  }
+}
+
+/** Changes a symbolic link itself. It has no bits of its own on Linux, so a mode is left out rather than refused. */
+export function* changeLink(path: HostPath, stats: NodeStats, attributes: Attributes): Steps<void> {
+  if (attributes.size !== undefined) throw new SftpError("invalidParameter", "A symbolic link has no size to set");
+  if (changesOwner(stats, attributes)) {
+    yield* calls.lchown(path, attributes.uid ?? stats.uid, attributes.gid ?? stats.gid);
+  }
+  const times = timesOf(stats, attributes);
+  if (times !== undefined) yield* calls.lutimes(path, ...times);
+}
+
+/** Clients that copy send the owner back as they found it: then there is nothing to do, and nothing to be refused. */
+function changesOwner(stats: NodeStats, { uid = stats.uid, gid = stats.gid }: Attributes): boolean {
+  return uid !== stats.uid || gid !== stats.gid;
+}
+
+function timesOf(stats: NodeStats, attributes: Attributes): [atime: number | Date, mtime: number | Date] | undefined {
+  const { atimeMs, mtimeMs } = attributes;
+  if (atimeMs === undefined && mtimeMs === undefined) return undefined;
+  return [secondsOf(atimeMs ?? stats.atimeMs), secondsOf(mtimeMs ?? stats.mtimeMs)];
+}
+
+/**
+ * A time as Node takes it: seconds in a double, which libuv cuts off at the microsecond or, in newer versions, the
+ * nanosecond. The nearest double may lie just below the time that is meant and would come back one unit earlier, so the one
+ * above it is taken. Numbers below zero Node replaces by the present; dates it takes.
+ */
+export function secondsOf(timeMs: number): number | Date {
+  if (timeMs < 0) return new Date(Math.floor(timeMs));
+  const micros = Math.round(timeMs * 1000);
+  const seconds = micros / 1e6;
+  const whole = Math.floor(seconds);
+  return (seconds - whole) * 1e6 < micros - whole * 1e6 ? seconds + (seconds * Number.EPSILON) / 2 : seconds;
+}

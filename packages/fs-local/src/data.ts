@@ -1,0 +1,41 @@
+import fs from "node:fs";
+
+/*
+ * The calls that move data or wait for the disk. They run on the thread pool whatever the disk: there the kernel's copying
+ * overlaps with the encryption on the main thread.
+ */
+
+/** Bytes read, 0 at end of file. */
+export function readAt(
+  fd: number,
+  buffer: Uint8Array,
+  offset: number,
+  length: number,
+  position: number,
+): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.read(fd, buffer, offset, length, position, (error, count) => {
+      if (error === null) resolve(count);
+      else reject(error);
+    });
+  });
+}
+
+/** Bytes written, maybe fewer than asked. Without a position: at the descriptor's own, for files opened to append. */
+export function writeAt(fd: number, data: Uint8Array, offset: number, position: number | null): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.write(fd, data, offset, data.length - offset, position, (error, count) => {
+      if (error === null) resolve(count);
+      else reject(error);
+    });
+  });
+}
+
+export function flush(fd: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    fs.fsync(fd, (error) => {
+      if (error === null) resolve();
+      else reject(error);
+    });
+  });
+}

@@ -1,0 +1,89 @@
+import { constants } from "node:fs";
+import { SftpError } from "@sluice/core";
+import * as calls from "./calls.ts";
+import { entryPath, type Containment, type Directory, type Pin } from "./containment.ts";
+import type { Steps } from "./steps.ts";
+
+/** Linux `open(2)`: a descriptor that stands for a place and opens nothing. Node does not name it; libuv passes it on. */
+export const O_PATH = 0o10000000;
+
+/** Steps into nothing but a directory itself. */
+export const enterFlags: number = O_PATH | constants.O_DIRECTORY | constants.O_NOFOLLOW;
+
+/** The directory behind a descriptor, addressed so that the kernel starts at the descriptor and resolves one name. */
+export function descriptorDirectory(fd: number): Directory {
+  return { base: `/proc/self/fd/${fd}`, fd };
+}
+
+/**
+ * Containment by walking directory descriptors, for Linux.
+ *
+ * `/proc/self/fd/N/name` is what `openat(N, "name")` would be if Node had it: with `O_NOFOLLOW` the kernel resolves exactly
+ * one component, relative to a directory that is held open, so that whoever renames directories and links meanwhile cannot
+ * make it lead elsewhere. `..`, an empty name and a name with a slash are never passed: each of them escapes.
+ */
+export class DescriptorContainment implements Containment {
+  readonly pinFlags = 0;
+  readonly #mount: string | undefined;
+
+  /** @param mount the mount that must not be left; any may be entered without it. */
+  constructor(mount?: string) {
+    this.#mount = mount;
+  }
+
+  *enter(parent: Directory, name: string): Steps<Directory | undefined> {
+    let fd: number;
+    try {
+      fd = yield* calls.open(entryPath(parent, name), enterFlags);
+    } catch (error) {
+      const errno = calls.errnoOf(error);
+      if (errno === "ENOTDIR" || errno === "ELOOP") return undefined;
+      throw error;
+    }
+    yield* this.#checkMount(fd);
+    return descriptorDirectory(fd);
+  }
+
+  *leave(directory: Directory): Steps<void> {
+    if (directory.fd !== undefined) yield* calls.close(directory.fd);
+  }
+
+  *pin(parent: Directory, name: string): Steps<Pin> {
+    const fd = yield* calls.open(entryPath(parent, name), O_PATH | constants.O_NOFOLLOW);
+    yield* this.#checkMount(fd);
+    try {
+      // Through its descriptor the path leads to this very file, whatever has become of the name.
+      return { path: `/proc/self/fd/${fd}`, stats: yield* calls.fstat(fd), fd };
+    } catch (error) {
+      yield* calls.close(fd);
+      throw error;
+    }
+  }
+
+  *unpin(pin: Pin): Steps<void> {
+    if (pin.fd !== undefined) yield* calls.close(pin.fd);
+  }
+
+  allows(): boolean {
+    return true;
+  }
+
+  *#checkMount(fd: number): Steps<void> {
+    if (this.#mount === undefined) return;
+    let mount: string | undefined;
+    try {
+      mount = yield* mountOf(fd);
+    } finally {
+      if (mount !== this.#mount) yield* calls.close(fd);
+    }
+    if (mount !== this.#mount) {
+      throw new SftpError("permissionDenied", "That is another file system", { detail: `mount ${mount ?? "unknown"}` });
+    }
+  }
+}
+
+/** The number of the mount that a descriptor is on. It tells bind mounts apart too, which the device number does not. */
+export function* mountOf(fd: number): Steps<string | undefined> {
+  const info = yield* calls.readText(`/proc/self/fdinfo/${fd}`);
+  return /^mnt_id:\s*(\d+)$/m.exec(info)?.[1];
+}

@@ -1,0 +1,94 @@
+import { fromNodeError } from "@sluice/core";
+import type { Steps } from "./steps.ts";
+
+/** How steps and data calls are run. Rejects with an `SftpError` where the errno has a meaning for the client. */
+export interface Driver {
+  run<T>(steps: () => Steps<T>): Promise<T>;
+  /** One call that moves data or waits for the disk: always off the event loop. */
+  io<T>(call: () => Promise<T>): Promise<T>;
+}
+
+/** For local disks: metadata in one synchronous burst, data on the thread pool. */
+export const burst: Driver = {
+  async run(steps) {
+    try {
+      return runNow(steps());
+    } catch (error) {
+      throw fromNodeError(error);
+    }
+  },
+  async io(call) {
+    try {
+      return await call();
+    } catch (error) {
+      throw fromNodeError(error);
+    }
+  },
+};
+
+/** For network file systems: each call on the thread pool, and never so many that a server which hangs takes all threads. */
+export const callByCall: Driver = {
+  async run(steps) {
+    try {
+      return await runLater(steps());
+    } catch (error) {
+      throw fromNodeError(error);
+    }
+  },
+  async io(call) {
+    try {
+      return await gate(call);
+    } catch (error) {
+      throw fromNodeError(error);
+    }
+  },
+};
+
+function runNow<T>(steps: Steps<T>): T {
+  let state = steps.next();
+  while (state.done !== true) {
+    let result: unknown;
+    try {
+      result = state.value.now();
+    } catch (error) {
+      state = steps.throw(error);
+      continue;
+    }
+    state = steps.next(result);
+  }
+  return state.value;
+}
+
+async function runLater<T>(steps: Steps<T>): Promise<T> {
+  let state = steps.next();
+  while (state.done !== true) {
+    const call = state.value;
+    let result: unknown;
+    try {
+      result = await gate(() => call.later());
+    } catch (error) {
+      state = steps.throw(error);
+      continue;
+    }
+    state = steps.next(result);
+  }
+  return state.value;
+}
+
+// The thread pool belongs to the process, so its half is shared by every file system that may hang.
+const threads = Math.max(1, Math.floor((Number(process.env["UV_THREADPOOL_SIZE"]) || 4) / 2));
+let busy = 0;
+const waiting: (() => void)[] = [];
+
+async function gate<T>(call: () => Promise<T>): Promise<T> {
+  if (busy < threads) busy++;
+  else await new Promise<void>((resolve) => void waiting.push(resolve));
+  try {
+    return await call();
+  } finally {
+    // The place is handed on without being free in between, so that nobody overtakes who waits.
+    const next = waiting.shift();
+    if (next === undefined) busy--;
+    else next();
+  }
+}

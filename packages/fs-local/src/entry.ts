@@ -1,0 +1,60 @@
+import { SftpError, type SftpPath } from "@sluice/core";
+import * as calls from "./calls.ts";
+import { moveNew, moveNewDirectory } from "./move.ts";
+import type { Steps } from "./steps.ts";
+import type { Tree } from "./tree.ts";
+import { discard, type Upload } from "./upload.ts";
+import { present, requireFreeName, requireName, walk, type Place } from "./walk.ts";
+
+/** Removes a file or a link. */
+export function* remove(tree: Tree, path: SftpPath): Steps<void> {
+  yield* walk(tree, path, false, function* (place) {
+    requireName(place);
+    if (present(place).isDirectory()) throw new SftpError("isADirectory");
+    if (place.upload === undefined) yield* calls.unlink(place.slot);
+    else yield* discard(place.upload);
+  });
+}
+
+/** Gives something another name; a link itself, not what it leads to. */
+export function* rename(tree: Tree, from: SftpPath, to: SftpPath, overwrite: boolean): Steps<void> {
+  requireFreeName(to);
+  yield* walk(tree, from, false, function* (source) {
+    requireName(source);
+    const stats = present(source);
+    yield* walk(tree, to, false, function* (target) {
+      requireName(target);
+      if (!overwrite && target.upload !== undefined) throw new SftpError("alreadyExists");
+      if (source.upload !== undefined) yield* publish(tree, source.upload, source, target, overwrite);
+      else if (overwrite) yield* calls.rename(source.slot, target.slot);
+      else if (stats.isDirectory()) yield* moveNewDirectory(source.slot, target.slot);
+      else yield* moveNew(source.slot, target.slot);
+      if (target.upload !== undefined && target.upload !== source.upload) yield* discard(target.upload);
+    });
+  });
+}
+
+/** A client that renames what it has not closed says that it is ready to be seen; what it still writes goes there. */
+function* publish(tree: Tree, upload: Upload, source: Place, target: Place, overwrite: boolean): Steps<void> {
+  if (overwrite) yield* calls.rename(source.entry, target.slot);
+  else yield* moveNew(source.entry, target.slot);
+  upload.pending = false;
+  // A durable close writes out the directory that has the name now.
+  const directory = yield* tree.containment.enter(target.directory, ".");
+  if (directory === undefined) return;
+  const left = upload.directory;
+  upload.directory = directory;
+  yield* tree.containment.leave(left);
+}
+
+/** Makes `path` a second name of `existing`; of a link itself, not of what it leads to. */
+export function* link(tree: Tree, path: SftpPath, existing: SftpPath): Steps<void> {
+  requireFreeName(path);
+  yield* walk(tree, existing, false, function* (source) {
+    if (present(source).isDirectory()) throw new SftpError("isADirectory");
+    yield* walk(tree, path, false, function* (target) {
+      requireName(target);
+      yield* calls.link(source.entry, target.entry);
+    });
+  });
+}

@@ -1,0 +1,181 @@
+import { constants } from "node:fs";
+import {
+  SftpError,
+  type Attributes,
+  type CloseOutcome,
+  type FileHandle,
+  type OpenFlags,
+  type Stats,
+} from "@sluice/core";
+import { change, requireSettable, statsOf } from "./attributes.ts";
+import * as calls from "./calls.ts";
+import { entryPath, type Directory } from "./containment.ts";
+import { flush, readAt, writeAt } from "./data.ts";
+import type { Tree } from "./tree.ts";
+import { commit, discard, type Upload } from "./upload.ts";
+
+const copyChunkBytes = 512 * 1024;
+
+/** An open file of this machine. */
+export class LocalFile implements FileHandle {
+  readonly #tree: Tree;
+  readonly #fd: number;
+  readonly #flags: OpenFlags;
+  readonly #upload: Upload | undefined;
+  #closed = false;
+  /** The first write that failed. A file that lacks it must not be reported complete. */
+  #failure: { readonly error: unknown } | undefined;
+
+  constructor(tree: Tree, fd: number, flags: OpenFlags, upload?: Upload) {
+    this.#tree = tree;
+    this.#fd = fd;
+    this.#flags = flags;
+    this.#upload = upload;
+  }
+
+  async read(buffer: Uint8Array, position: number): Promise<number> {
+    this.#requireOpen();
+    if (!this.#flags.read) throw new SftpError("permissionDenied", "The file is not open for reading");
+    let done = 0;
+    while (done < buffer.length) {
+      const at = done;
+      const count = await this.#tree.driver.io(() => readAt(this.#fd, buffer, at, buffer.length - at, position + at));
+      if (count === 0) break;
+      done += count;
+    }
+    return done;
+  }
+
+  async write(data: Uint8Array, position: number): Promise<void> {
+    this.#requireWritable();
+    let done = 0;
+    try {
+      while (done < data.length) {
+        const at = done;
+        // Linux appends whatever the position; other systems only do without one.
+        const where = this.#flags.append ? null : position + at;
+        const count = await this.#tree.driver.io(() => writeAt(this.#fd, data, at, where));
+        if (count === 0) throw new SftpError("failure", "The disk took no data");
+        done += count;
+      }
+    } catch (error) {
+      this.#failure ??= { error };
+      throw error;
+    }
+  }
+
+  async stat(): Promise<Stats> {
+    this.#requireOpen();
+    return statsOf(await this.#tree.driver.run(() => calls.fstat(this.#fd)));
+  }
+
+  async setAttributes(attributes: Attributes): Promise<void> {
+    this.#requireOpen();
+    requireSettable(attributes);
+    if (attributes.size !== undefined) this.#requireWritable();
+    const changes = await this.#tree.owners.resolve(attributes);
+    const fd = this.#fd;
+    await this.#tree.driver.run(function* () {
+      yield* change(fd, yield* calls.fstat(fd), changes);
+    });
+  }
+
+  /** For an upload that is not committed this covers its data; its name will last once it is closed. */
+  async sync(): Promise<void> {
+    this.#requireOpen();
+    await this.#flush();
+  }
+
+  async copyTo(target: FileHandle, position: number, length: number, targetPosition: number): Promise<void> {
+    this.#requireOpen();
+    const from = await this.#identify();
+    // The end is taken once: a copy to the end of the same file would otherwise chase its own tail.
+    const available = Math.max(0, from.size - position);
+    const total = length === 0 ? available : Math.min(length, available);
+    if (target instanceof LocalFile) {
+      const to = await target.#identify();
+      const start = target.#flags.append ? to.size : targetPosition;
+      if (from.key === to.key && start < position + total && position < start + total) {
+        throw new SftpError("invalidParameter", "The ranges overlap");
+      }
+    }
+    const buffer = Buffer.allocUnsafeSlow(Math.min(copyChunkBytes, total));
+    for (let done = 0; done < total;) {
+      const count = await this.read(buffer.subarray(0, Math.min(buffer.length, total - done)), position + done);
+      if (count === 0) return;
+      await target.write(buffer.subarray(0, count), targetPosition + done);
+      done += count;
+    }
+  }
+
+  async close(outcome: CloseOutcome): Promise<void> {
+    this.#requireOpen();
+    this.#closed = true;
+    const completed = outcome === "completed";
+    const changed = this.#flags.write || this.#upload !== undefined;
+    if (completed && this.#tree.durable && changed) await this.#note(this.#flush());
+    // Before the commit, because a network file system may only now say that there was no space.
+    await this.#note(this.#tree.driver.run(() => calls.close(this.#fd)));
+    if (this.#upload !== undefined) await this.#settle(this.#upload, completed && this.#failure === undefined);
+    if (completed && this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  async #settle(upload: Upload, keep: boolean): Promise<void> {
+    const { containment, driver, durable, uploads } = this.#tree;
+    try {
+      await driver.run(() => (keep ? commit(upload) : discard(upload)));
+      if (keep && durable) await this.#syncDirectory(upload.directory);
+    } finally {
+      uploads.delete(upload);
+      await driver.run(() => containment.leave(upload.directory));
+    }
+  }
+
+  /** A new name lasts when its directory has been written out. */
+  async #syncDirectory(directory: Directory): Promise<void> {
+    if (process.platform === "win32") return;
+    const { driver } = this.#tree;
+    const fd = await driver.run(() =>
+      calls.open(entryPath(directory, "."), constants.O_RDONLY | constants.O_DIRECTORY),
+    );
+    try {
+      await driver.io(() => flush(fd));
+    } finally {
+      await driver.run(() => calls.close(fd));
+    }
+  }
+
+  async #flush(): Promise<void> {
+    await this.#tree.driver.io(() => flush(this.#fd));
+  }
+
+  async #note(work: Promise<void>): Promise<void> {
+    try {
+      await work;
+    } catch (error) {
+      this.#failure ??= { error };
+    }
+  }
+
+  async #identify(): Promise<{ readonly key: string; readonly size: number }> {
+    this.#requireOpen();
+    const { dev, ino, size } = await this.#tree.driver.run(() => calls.fstat(this.#fd));
+    return { key: `${dev}:${ino}`, size };
+  }
+
+  #requireOpen(): void {
+    // The number of a closed descriptor may by now be somebody else's file.
+    if (this.#closed) throw new SftpError("invalidHandle");
+  }
+
+  #requireWritable(): void {
+    this.#requireOpen();
+    if (!this.#flags.write) throw new SftpError("permissionDenied", "The file is not open for writing");
+  }
+}
+
+/** The access that flags ask for, in the words of `open(2)`. */
+export function accessOf(flags: OpenFlags): number {
+  const access = flags.write ? (flags.read ? constants.O_RDWR : constants.O_WRONLY) : constants.O_RDONLY;
+  return flags.append ? access | constants.O_APPEND : access;
+}
