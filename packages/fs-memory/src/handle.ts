@@ -89,7 +89,7 @@ export class MemoryFileHandle implements FileHandle {
   }
 
   #sameFile(other: FileHandle): boolean {
-    return other instanceof MemoryFileHandle && other.#file === this.#file;
+    return #file in other && other.#file === this.#file;
   }
 }
 
