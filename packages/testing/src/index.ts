@@ -1,3 +1,9 @@
+export { SftpClient, type ServerLimits, type SftpClientOptions } from "./client.ts";
+export { connect, type ConnectOptions, type TestConnection } from "./connect.ts";
+export { capturedLog, type CapturedLog, type LogRecord } from "./log.ts";
+export { SftpRequests, type ClientHandle, type ClientPath, type SymlinkOrder } from "./requests.ts";
+export { startTestServer, testHostKey, testUser, type TestServer, type TestServerOptions } from "./server.ts";
+export { StatusError } from "./status-error.ts";
 export { fileSystemSuite } from "./file-system-suite.ts";
 export { runSuite } from "./file-system-suite.ts";
 export type { FileSystemSuiteOptions } from "./file-system-suite.ts";

@@ -1,0 +1,82 @@
+import {
+  createServer,
+  generateHostKey,
+  proven,
+  unknown,
+  type AuthMethod,
+  type CloseOptions,
+  type FileSystemSource,
+  type GeneratedHostKey,
+  type Plugin,
+  type Server,
+  type ServerOptions,
+} from "@sluice/core";
+import { connect, type ConnectOptions, type TestConnection } from "./connect.ts";
+import { capturedLog, type CapturedLog } from "./log.ts";
+
+/** Who can log in to a test server that is given no methods of its own. */
+export const testUser: { readonly username: string; readonly password: string } = {
+  username: "tester",
+  password: "correct horse battery staple",
+};
+
+/** What a test server is made from, beside the options of every server. */
+export interface TestServerOptions extends Partial<Omit<ServerOptions, "log">> {
+  /** Mounted at `/`. Absent: nothing is, and a plugin or `prepare` has to. */
+  readonly fs?: FileSystemSource;
+  readonly plugins?: readonly Plugin[];
+  /** Instead of the method `test`, a password, by which `testUser` logs in. */
+  readonly methods?: readonly AuthMethod[];
+  /** Registers what else the test needs, before the plugins do. */
+  readonly prepare?: (server: Server) => void;
+  /** @default a log of its own */
+  readonly log?: CapturedLog;
+}
+
+/** A server that is ready, with nothing listening. */
+export interface TestServer {
+  readonly server: Server;
+  readonly log: CapturedLog;
+  /** Logs in; as `testUser` where the options name nobody else. */
+  connect(options?: ConnectOptions): Promise<TestConnection>;
+  /** Ends all connections and closes the plugins. Transfers are not waited for, unless `graceMs` says so. */
+  close(options?: CloseOptions): Promise<void>;
+}
+
+let hostKey: GeneratedHostKey | undefined;
+
+/** The host key of this process's test servers: Ed25519, made on first use. */
+export function testHostKey(): GeneratedHostKey {
+  return (hostKey ??= generateHostKey());
+}
+
+/**
+ * A server with a host key, a quiet log and one user, ready to be connected to.
+ *
+ * @throws SetupError as `server.ready()` does
+ * @example
+ * const { connect, close } = await startTestServer({ fs: createMemoryFileSystem(), plugins: [quota({ bytes: 100 })] });
+ * const client = await (await connect()).sftp();
+ */
+export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
+  const { fs, plugins = [], methods, prepare, log = capturedLog(), ...rest } = options;
+  const server = createServer({ hostKeys: [{ key: testHostKey().privateKey }], ...rest, log });
+  for (const method of methods ?? [testMethod]) server.authenticate(method);
+  if (fs !== undefined) server.mount("/", fs);
+  prepare?.(server);
+  server.register(...plugins);
+  await server.ready();
+  return {
+    server,
+    log,
+    connect: (how = {}) => connect(server, methods === undefined ? { ...testUser, ...how } : how),
+    close: (how = { graceMs: 0 }) => server.close(how),
+  };
+}
+
+const testMethod: AuthMethod<"password"> = {
+  name: "test",
+  mechanism: "password",
+  verify: ({ username, password }) =>
+    username === testUser.username && password === testUser.password ? proven() : unknown(),
+};
