@@ -20,7 +20,6 @@ function program(): Command {
   const sluice = new Command("sluice")
     .description("An SFTP server: a directory at once, or whatever a configuration file puts together.")
     .version(`sluice ${version}`, "-V, --version", "print the version")
-    .helpOption("-h, --help", "print this help")
     .helpCommand("help [command]", "print the help of a command")
     .addHelpText("after", examples);
   for (const command of [serveCommand(), checkCommand(), explainCommand(), hostkeyCommand(), userCommand()]) {
@@ -33,6 +32,7 @@ function program(): Command {
 /** Settings that commander hands on only to commands it makes itself. */
 function configure(command: Command): void {
   command
+    .helpOption("-h, --help", "print this help")
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({ outputError: (text, write) => write(`${oneLine(text)}\n`) });

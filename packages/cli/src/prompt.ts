@@ -16,9 +16,9 @@ export async function readNewPassword(fromStdin: boolean, label: string): Promis
   if (!process.stdin.isTTY) {
     throw new Failure("no terminal to ask for the password; give it on standard input with --password-stdin");
   }
-  const password = checked(await ask(`${label}: `));
-  if ((await ask(`${label}, again: `)) !== password) throw new Failure("the two passwords differ; nothing was changed");
-  return password;
+  const [password = "", again] = await ask([`${label}: `, `${label}, again: `]);
+  if (again !== password) throw new Failure("the two passwords differ; nothing was changed");
+  return checked(password);
 }
 
 /** Refuses a password that nobody could log in with. */
@@ -43,21 +43,27 @@ export async function readStdin(): Promise<string> {
   return Buffer.concat(chunks).toString("utf8");
 }
 
-/** One line typed without echo. The question goes to standard error, so that standard output holds results only. */
-function ask(question: string): Promise<string> {
+/** A line for each question, typed without echo. Questions go to standard error, so that standard output holds results only. */
+function ask(questions: readonly string[]): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    process.stderr.write(question);
+    const answers: string[] = [];
+    // Without an output, nothing of what is typed is shown. One reader for all questions, since it reads ahead.
     const reader = createInterface({ input: process.stdin, terminal: true, historySize: 0 });
-    let answer: string | undefined;
-    reader.once("line", (line) => {
-      answer = line;
-      reader.close();
+    process.stderr.write(questions[0] ?? "");
+    reader.on("line", (line) => {
+      if (answers.length === questions.length) return;
+      answers.push(line);
+      process.stderr.write(`\n${questions[answers.length] ?? ""}`);
+      if (answers.length === questions.length) reader.close();
     });
     reader.once("SIGINT", () => reader.close());
     reader.once("close", () => {
+      if (answers.length === questions.length) {
+        resolve(answers);
+        return;
+      }
       process.stderr.write("\n");
-      if (answer === undefined) reject(new Failure("cancelled; nothing was changed"));
-      else resolve(answer);
+      reject(new Failure("cancelled; nothing was changed"));
     });
   });
 }

@@ -34,7 +34,9 @@ export async function serveDirectory(directory: string, options: QuickOptions): 
     log: { level: options.logLevel ?? "warn", destination: 2 },
   });
   server.authenticate(onePassword(user, password));
-  server.mount("/", localFiles({ root }));
+  // Only Linux can contain a directory strictly. The one user here is whoever was given the password.
+  const containment = process.platform === "linux" ? "strict" : "best-effort";
+  server.mount("/", localFiles({ root, containment }));
   if (options.readOnly === true) refuseChanges(server);
   const start = async (): Promise<void> => {
     const where = { host: options.host ?? loopback, port: options.port ?? defaultPort };
@@ -43,7 +45,8 @@ export async function serveDirectory(directory: string, options: QuickOptions): 
     process.stdout.write(welcome({ root, readOnly: options.readOnly === true, address, state, user, shownPassword }));
   };
   return untilSignal(server, start, () => {
-    process.stdout.write("\nClosing: transfers may finish, for up to 30 seconds. Ctrl-C once more ends them.\n");
+    const rest = server.connections.size > 0 ? "; transfers may finish, a second Ctrl-C ends them" : "";
+    process.stdout.write(`\nClosing${rest}\n`);
   });
 }
 
@@ -87,9 +90,10 @@ function welcome({ root, readOnly, address, state, user, shownPassword }: Welcom
     ["Host key", `${state.fingerprint} (${state.keyType}${state.isNew ? ", new" : ""})`],
     ["User", user],
     ["Password", shownPassword],
+    ["", ""],
     ["Connect", sftpCommand(user, address, isLocal ? state.knownHostsPath : undefined)],
   ];
-  return `${rows.map(([name, value]) => `${name?.padEnd(10)}${value}`).join("\n")}\n\nCtrl-C ends it.\n`;
+  return `${rows.map(([name, value]) => `${name?.padEnd(10)}${value}`.trimEnd()).join("\n")}\n\nCtrl-C ends it.\n`;
 }
 
 function sftpCommand(user: string, address: TcpAddress, knownHosts: string | undefined): string {

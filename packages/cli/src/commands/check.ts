@@ -9,6 +9,7 @@ Examples:
 
 export function checkCommand(): Command {
   return new Command("check")
+    .summary("check a configuration without serving")
     .description(
       "Check a configuration without serving: every option, plugins, host keys, users. Prints OK or each error.",
     )

@@ -9,6 +9,7 @@ Examples:
 
 export function explainCommand(): Command {
   return new Command("explain")
+    .summary("print what a configuration amounts to")
     .description("Print what a configuration amounts to: plugins in order, steps of each operation, mounts, logins.")
     .option("-c, --config <file>", "the configuration (default: ./sluice.config.*)")
     .addHelpText("after", examples)

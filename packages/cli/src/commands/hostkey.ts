@@ -15,6 +15,7 @@ Examples:
 
 export function hostkeyCommand(): Command {
   return new Command("hostkey")
+    .summary("make a host key, or show one")
     .description("Make a host key, or show one. Nothing is ever overwritten.")
     .addArgument(new Argument("[path]", "the key's file (default: ./host_TYPE)"))
     .addOption(new Option("-t, --type <type>", "the kind of key").choices(types).default("ed25519"))

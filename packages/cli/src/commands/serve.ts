@@ -29,6 +29,7 @@ $XDG_STATE_HOME/sluice, else ~/.local/state/sluice.
 
 export function serveCommand(): Command {
   return new Command("serve")
+    .summary("serve a directory, or what a configuration says")
     .description(
       "Serve a directory at once, or what a configuration says. SIGINT or SIGTERM ends it; transfers may finish.",
     )

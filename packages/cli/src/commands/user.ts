@@ -20,7 +20,10 @@ interface InFile {
 }
 
 export function userCommand(): Command {
-  const user = new Command("user").description("Add, change and list the users of a users file.");
+  const user = new Command("user")
+    .summary("add, change and list users")
+    .description("Add, change and list the users of a users file.")
+    .helpCommand(false);
   on(user, "add <name>", "add a user; makes the file where there is none")
     .option("--password-stdin", "read the password from standard input")
     .option("--no-password", "add the user without a password")

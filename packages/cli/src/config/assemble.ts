@@ -10,7 +10,7 @@ import { accessSync, constants, statSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { Failure, firstLine, isSetupError, reasonOf } from "../failure.ts";
 import { ComponentError, loadFactory } from "./component.ts";
-import type { Config } from "./config.ts";
+import type { Config, MountConfig, PluginConfig } from "./config.ts";
 import { checkConfig, isPlugin, problemsOf } from "./schema.ts";
 import { settle, type Checked } from "./settle.ts";
 import { locate, renderProblems, type Located, type Problem, type Source } from "./source.ts";
@@ -34,26 +34,43 @@ export async function assemble(source: Source): Promise<Assembled> {
     problems: checkConfig(value),
     result: value,
   }));
-  if (shape.problems.length > 0) throw new Failure(renderProblems(source, shape.problems));
-  const config = shape.result as Config;
-  const problems: Problem[] = [];
-  for (const [i, key] of config.hostKeys.entries()) problems.push(...hostKeyProblems(key, ["hostKeys", i]));
+  const problems = [...source.problems, ...shape.problems.filter(({ path }) => isSound(source.problems, path))];
+  // What has the right shape is checked further even where other parts have not, so that all mistakes are told at once.
+  const sound = (key: string): [number, unknown][] => {
+    return entriesOf(shape.result, key).filter(([i]) => isSound(problems, [key, i]));
+  };
+  const found: Problem[] = [];
+  for (const [i, key] of sound("hostKeys")) found.push(...hostKeyProblems(key as HostKeyInput, ["hostKeys", i]));
   const plugins: Plugin[] = [];
-  for (const [i, entry] of (config.plugins ?? []).entries()) {
-    const checked = await checkPlugin(source, entry, ["plugins", i]);
-    problems.push(...checked.problems);
+  for (const [i, entry] of sound("plugins")) {
+    const checked = await checkPlugin(source, entry as PluginConfig, ["plugins", i]);
+    found.push(...checked.problems);
     if (checked.result !== undefined) plugins.push(checked.result);
   }
   const mounts: { path: string; source: FileSystemSource }[] = [];
-  for (const [i, mount] of (config.mounts ?? []).entries()) {
+  for (const [i, entry] of sound("mounts")) {
+    const mount = entry as MountConfig;
     const checked = await checkMount(source, mount, ["mounts", i]);
-    problems.push(...checked.problems);
+    found.push(...checked.problems);
     if (checked.result !== undefined) mounts.push({ path: mount.path, source: checked.result });
   }
-  problems.push(...logProblems(config.log));
-  if (problems.length > 0) throw new Failure(renderProblems(source, problems));
+  const config = shape.result as Config;
+  if (isSound(problems, ["log"])) found.push(...logProblems(config.log));
+  if (problems.length + found.length > 0) throw new Failure(renderProblems(source, [...problems, ...found]));
   const { listen = {}, plugins: _plugins, mounts: _mounts, ...options } = config;
   return { source, options, listen: [listen].flat().map(addressOf), plugins, mounts };
+}
+
+function entriesOf(config: unknown, key: string): [number, unknown][] {
+  const list = (config as Partial<Record<string, unknown>> | null)?.[key];
+  return Array.isArray(list) ? [...list.entries()] : [];
+}
+
+/** Whether nothing is wrong with a value or in it, nor with all that it is in. */
+function isSound(problems: readonly Problem[], path: readonly PropertyKey[]): boolean {
+  return !problems.some(({ path: wrong }) => {
+    return path.every((part, i) => i >= wrong.length || part === wrong[i]);
+  });
 }
 
 function addressOf(listen: number | ListenOptions): ListenOptions {
@@ -94,7 +111,7 @@ function checkWritable(path: string, kind: "file" | "directory"): void {
 
 async function checkPlugin(
   source: Source,
-  entry: NonNullable<Config["plugins"]>[number],
+  entry: PluginConfig,
   path: readonly PropertyKey[],
 ): Promise<Checked<Plugin | undefined>> {
   if (isPlugin(entry)) {
@@ -116,7 +133,7 @@ async function checkPlugin(
 
 async function checkMount(
   source: Source,
-  mount: NonNullable<Config["mounts"]>[number],
+  mount: MountConfig,
   path: readonly PropertyKey[],
 ): Promise<Checked<FileSystemSource | undefined>> {
   const { use, options } = mount;

@@ -20,6 +20,8 @@ export interface ParsedText {
   readonly located: Located;
   readonly secrets: readonly string[];
   readonly problems: readonly Problem[];
+  /** There are values, apart from those that the problems are about. */
+  readonly isWhole: boolean;
 }
 
 const refusedKeys: readonly unknown[] = ["__proto__", "constructor", "prototype"];
@@ -37,7 +39,7 @@ export function parseText(text: string, directory: string, environment: NodeJS.P
     const problems = syntaxProblems(document, text, lines);
     if (problems.length > 0) return { ...nothing, problems };
     const { value, located } = reader.read(document);
-    return { value, located, secrets: reader.secrets, problems: reader.problems };
+    return { value, located, secrets: reader.secrets, problems: reader.problems, isWhole: true };
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
     return { ...nothing, problems: [{ path: [], message: tooDeep }] };
@@ -45,7 +47,7 @@ export function parseText(text: string, directory: string, environment: NodeJS.P
 }
 
 const start: Place = { line: 1, column: 1 };
-const nothing = { value: undefined, located: { place: start, children: new Map() }, secrets: [] };
+const nothing = { value: undefined, located: { place: start, children: new Map() }, secrets: [], isWhole: false };
 
 /** Errors after which the rest is read as it was meant. After any other one, more errors are only its consequences. */
 const harmless: readonly string[] = ["DUPLICATE_KEY", "TAG_RESOLVE_FAILED", "BAD_ALIAS"];
@@ -120,8 +122,8 @@ class DocumentReader {
       const keyPlace = pair.key.range == null ? at.place : placeAt(this.#lines, pair.key.range[0]);
       const name = isScalar(pair.key) ? pair.key.value : undefined;
       if (typeof name !== "string" || refusedKeys.includes(name)) {
-        const message = typeof name === "string" ? `the key "${name}" is not allowed` : "a key must be text";
-        this.problems.push({ path, message, place: keyPlace });
+        const message = typeof name === "string" ? "this key is not allowed" : "a key must be text";
+        this.problems.push({ path: [...path, isScalar(pair.key) ? String(name) : "?"], message, place: keyPlace });
         continue;
       }
       const child = this.#node(pair.value, [...path, name], keyPlace, keyPlace);

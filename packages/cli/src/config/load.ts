@@ -42,7 +42,7 @@ export async function findConfig(named: string | undefined, directory: string): 
 /**
  * Reads a configuration file: YAML and JSON with positions and expanded texts, TypeScript and JavaScript by running them.
  *
- * @throws Failure with a line for each thing wrong with the text
+ * @throws Failure when it is not there, or no YAML, JSON or program
  */
 export async function loadConfig(config: ConfigFile, environment: NodeJS.ProcessEnv = process.env): Promise<Source> {
   const { file, shown } = config;
@@ -54,9 +54,9 @@ export async function loadConfig(config: ConfigFile, environment: NodeJS.Process
     throw new Failure(`${shown}: is larger than 1 MiB, the most that a configuration may have`);
   }
   const text = (path: string, content: string): Source => {
-    const { value, located, secrets, problems } = parseText(content, dirname(path), environment);
-    const source = { file, shown, value, located, secrets };
-    if (problems.length > 0) throw new Failure(renderProblems(source, problems));
+    const { isWhole, ...parsed } = parseText(content, dirname(path), environment);
+    const source = { file, shown, ...parsed };
+    if (!isWhole) throw new Failure(renderProblems(source, source.problems));
     return source;
   };
   const module = async (path: string, content: string): Promise<Source> => ({
@@ -64,6 +64,7 @@ export async function loadConfig(config: ConfigFile, environment: NodeJS.Process
     shown,
     value: await loadModule(path, content, shown),
     secrets: [],
+    problems: [],
   });
   const loaders = { ".yaml": text, ".yml": text, ".json": text, ".ts": module, ".mjs": module, ".js": module };
   const extension = /\.[^.]*$/.exec(basename(file))?.[0] ?? "";

@@ -35,6 +35,8 @@ export interface Source {
   readonly located?: Located;
   /** Texts that no message may repeat. */
   readonly secrets: readonly string[];
+  /** What is wrong with single values: texts that cannot be expanded, keys that are not allowed. */
+  readonly problems: readonly Problem[];
 }
 
 /** What is known of a value's position: the value's own, else that of the nearest thing around it. */
