@@ -13,11 +13,12 @@ import {
   type SftpPath,
   type Stats,
 } from "@sluice/core";
-import { checkTarget, directoryAt, find, lies, nodeAt, pathOf, type Follow } from "./tree.ts";
+import { checkTarget, directoryAt, find, isInside, nodeAt, pathOf, type Follow } from "./tree.ts";
 import { Directory, File, Link } from "./inode.ts";
 import { MemoryFileHandle } from "./handle.ts";
 import { Owners } from "./owners.ts";
 import { Space } from "./space.ts";
+import { cancelUploads, moveUploads, Upload } from "./upload.ts";
 import type { MemorySettings } from "./options.ts";
 
 /** Entries in one batch of a listing. */
@@ -64,7 +65,7 @@ export class MemoryFileSystem implements FileSystem {
   /**
    * What happens to the content depends on how the file is opened:
    *
-   * - a new file has its name at once, so that `stat` finds it while it is written; `aborted` takes the name away;
+   * - a new file has its name at once, because clients such as sshfs look for it before they close it; `aborted` takes it away;
    * - with `truncate`, an existing file is replaced: the handle writes a new file that gets the name on `completed`; until then, and
    *   after `aborted`, everybody else sees the old one;
    * - else writes go straight into the existing file, and `aborted` cannot undo them. Resuming an upload is such a case.
@@ -72,18 +73,19 @@ export class MemoryFileSystem implements FileSystem {
   async open(path: SftpPath, flags: OpenFlags, attributes: Attributes): Promise<FileHandle> {
     if (flags.truncate && !flags.write) throw new SftpError("invalidParameter", "Truncating needs write access");
     const exclusive = flags.create && flags.exclusive;
-    const { directory, name, node } = find(this.#root, path, { follow: !exclusive });
+    const place = find(this.#root, path, { follow: !exclusive });
+    const { directory, name, node } = place;
     if (node !== undefined && exclusive) throw new SftpError("alreadyExists");
     if (node === undefined) {
       if (!flags.create) throw new SftpError("noSuchFile");
       const file = new File(this.#space, this.#owners.byNumber(attributes));
       directory.put(name, file);
-      return new MemoryFileHandle(file, flags, this.#owners, { directory, name });
+      return new MemoryFileHandle(file, flags, this.#owners, new Upload(file, place));
     }
     if (!(node instanceof File)) throw new SftpError("isADirectory");
     if (flags.truncate) {
-      const replacement = new File(this.#space, node.ownership);
-      return new MemoryFileHandle(replacement, flags, this.#owners, { directory, name });
+      const replacement = new File(this.#space, node.lasting);
+      return new MemoryFileHandle(replacement, flags, this.#owners, new Upload(replacement, place));
     }
     if (flags.write) node.shared = true;
     return new MemoryFileHandle(node, flags, this.#owners);
@@ -111,10 +113,11 @@ export class MemoryFileSystem implements FileSystem {
   }
 
   async remove(path: SftpPath): Promise<void> {
-    const { directory, name, node } = find(this.#root, path, { follow: false });
-    if (node === undefined) throw new SftpError("noSuchFile");
-    if (node instanceof Directory) throw new SftpError("isADirectory");
-    directory.drop(name);
+    const place = find(this.#root, path, { follow: false });
+    if (place.node === undefined) throw new SftpError("noSuchFile");
+    if (place.node instanceof Directory) throw new SftpError("isADirectory");
+    cancelUploads(place);
+    place.directory.drop(place.name);
   }
 
   /** As POSIX rename(2): a file replaces a file, a directory replaces an empty directory. */
@@ -124,7 +127,7 @@ export class MemoryFileSystem implements FileSystem {
     if (source.node === undefined) throw new SftpError("noSuchFile");
     if (target.node !== undefined && !overwrite) throw new SftpError("alreadyExists");
     if (target.node === source.node) return;
-    if (lies(target.directory, { within: source.node })) {
+    if (isInside(target.directory, source.node)) {
       throw new SftpError("invalidParameter", "A directory cannot be moved into itself");
     }
     if (target.node instanceof Directory) {
@@ -133,6 +136,8 @@ export class MemoryFileSystem implements FileSystem {
     } else if (target.node !== undefined && source.node instanceof Directory) {
       throw new SftpError("notADirectory");
     }
+    cancelUploads(target);
+    moveUploads(source, target);
     target.directory.put(target.name, source.node);
     source.directory.drop(source.name);
   }
@@ -169,6 +174,7 @@ export class MemoryFileSystem implements FileSystem {
     if (source === undefined) throw new SftpError("noSuchFile");
     if (node !== undefined) throw new SftpError("alreadyExists");
     if (source instanceof Directory) throw new SftpError("permissionDenied", "A directory cannot have a second name");
+    source.chargeName();
     directory.put(name, source);
   }
 

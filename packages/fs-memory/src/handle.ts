@@ -7,30 +7,25 @@ import {
   type OpenFlags,
   type Stats,
 } from "@sluice/core";
-import { Directory, type File } from "./inode.ts";
+import type { File } from "./inode.ts";
 import type { Owners } from "./owners.ts";
+import type { Upload } from "./upload.ts";
 
 /** Bytes that `copyTo` moves before it lets other requests run. */
 const copyBytes = 262_144;
 
-/** The name that an upload is for. */
-export interface Destination {
-  readonly directory: Directory;
-  readonly name: string;
-}
-
-/** An open file. With a destination it is an upload, and its name is settled by `close`. */
+/** An open file. */
 export class MemoryFileHandle implements FileHandle {
   readonly #file: File;
   readonly #flags: OpenFlags;
   readonly #owners: Owners;
-  readonly #destination: Destination | undefined;
+  readonly #upload: Upload | undefined;
 
-  constructor(file: File, flags: OpenFlags, owners: Owners, destination?: Destination) {
+  constructor(file: File, flags: OpenFlags, owners: Owners, upload?: Upload) {
     this.#file = file;
     this.#flags = flags;
     this.#owners = owners;
-    this.#destination = destination;
+    this.#upload = upload;
     file.opens += 1;
   }
 
@@ -74,10 +69,7 @@ export class MemoryFileHandle implements FileHandle {
 
   async close(outcome: CloseOutcome): Promise<void> {
     try {
-      if (this.#destination !== undefined) {
-        if (outcome === "completed") publish(this.#file, this.#destination);
-        else discard(this.#file, this.#destination);
-      }
+      this.#upload?.settle(outcome);
     } finally {
       this.#file.opens -= 1;
       this.#file.release();
@@ -91,20 +83,4 @@ export class MemoryFileHandle implements FileHandle {
   #sameFile(other: FileHandle): boolean {
     return #file in other && other.#file === this.#file;
   }
-}
-
-/**
- * Gives a completed upload its name. A new file has it already, unless somebody removed or replaced the file meanwhile: then this
- * upload was completed last, and the last one wins.
- */
-function publish(file: File, { directory, name }: Destination): void {
-  if (file.links > 0) return;
-  if (directory.links === 0) throw new SftpError("noSuchFile", "The directory was removed during the upload");
-  if (directory.entries.get(name) instanceof Directory) throw new SftpError("isADirectory");
-  directory.put(name, file);
-}
-
-/** Takes its name from an aborted upload of a new file. A replacement never had it. */
-function discard(file: File, { directory, name }: Destination): void {
-  if (directory.entries.get(name) === file && !file.shared) directory.drop(name);
 }

@@ -1,6 +1,7 @@
 import { bytesFromText, SftpError, type Attributes, type FileType, type Stats } from "@sluice/core";
 import { Content } from "./content.ts";
 import type { Space } from "./space.ts";
+import type { Upload } from "./upload.ts";
 
 /** Most bytes of access control list and extended attributes that one file may have; as much as ext4 gives them. */
 const maxExtraBytes = 4096;
@@ -16,7 +17,9 @@ abstract class Inode {
   /** Handles that are open. */
   opens = 0;
   readonly #space: Space;
-  #attributes: Attributes;
+  #attributes: Kept;
+  // What the space was charged: 1 for itself, and 1 for each name after the first.
+  #charged = 1;
 
   /** @throws SftpError `noSpace` when the tree has as many files as it may. */
   constructor(space: Space, mode: number, attributes: Attributes) {
@@ -28,22 +31,21 @@ abstract class Inode {
 
   abstract get size(): number;
 
-  /** The attributes that a new version of this file takes over. */
-  get ownership(): Attributes {
-    const { atimeMs: _atime, mtimeMs: _mtime, size: _size, ...rest } = this.#attributes;
+  /** The attributes that stay when the content is replaced. */
+  get lasting(): Attributes {
+    const { atimeMs: _atime, mtimeMs: _mtime, ...rest } = this.#attributes;
     return rest;
   }
 
   stats(): Stats {
-    const mtimeMs = this.#attributes.mtimeMs ?? 0;
-    return { ...this.#attributes, mtimeMs, type: this.type, size: this.size, linkCount: this.links };
+    return { ...this.#attributes, type: this.type, size: this.size, linkCount: this.links };
   }
 
   /** Sets all of `attributes`, or none. */
   set(attributes: Attributes): void {
     const merged = merge(this.#attributes, attributes);
     if (attributes.size !== undefined) this.resize(attributes.size);
-    this.#attributes = { ...merged, mtimeMs: attributes.mtimeMs ?? this.#attributes.mtimeMs ?? 0 };
+    this.#attributes = { ...merged, mtimeMs: attributes.mtimeMs ?? this.#attributes.mtimeMs };
   }
 
   abstract resize(size: number): void;
@@ -53,11 +55,21 @@ abstract class Inode {
     this.#attributes = { ...this.#attributes, mtimeMs: Date.now() };
   }
 
-  /** Gives its space back if neither a name nor a handle leads here any more. Call after each that goes. */
+  /**
+   * Charges the space for one more name.
+   *
+   * @throws SftpError `noSpace`.
+   */
+  chargeName(): void {
+    this.#space.takeFile();
+    this.#charged += 1;
+  }
+
+  /** Gives back the space of what is gone: names, and all of it once neither a name nor a handle leads here. */
   release(): void {
-    if (this.links > 0 || this.opens > 0) return;
-    this.empty();
-    this.#space.giveFile();
+    const inUse = this.links > 0 || this.opens > 0;
+    if (!inUse) this.empty();
+    for (; this.#charged > (inUse ? Math.max(1, this.links) : 0); this.#charged--) this.#space.giveFile();
   }
 
   protected empty(): void {}
@@ -121,6 +133,8 @@ export class Link extends Inode {
 export class Directory extends Inode {
   readonly type = "directory";
   readonly entries: Map<string, Node> = new Map();
+  /** Those that are under way to a name here. */
+  readonly uploads: Set<Upload> = new Set();
   parent: Directory | undefined;
   name = "";
 
@@ -168,10 +182,13 @@ function unlink(node: Node): void {
   node.release();
 }
 
+/** What every inode has, and the rest as far as it was set. */
+type Kept = Attributes & { readonly mtimeMs: number };
+
 /** `current` with what `change` sets. The size is not kept here: it is the content's. */
-function merge(current: Attributes, change: Attributes): Attributes {
+function merge(current: Kept, change: Attributes): Kept {
   const { size: _size, mode, extended, ...rest } = change;
-  const merged: Attributes = {
+  const merged: Kept = {
     ...current,
     ...rest,
     ...(mode !== undefined && { mode: mode & 0o7777 }),
@@ -183,7 +200,7 @@ function merge(current: Attributes, change: Attributes): Attributes {
 
 /** Values may be slices of a packet that is overwritten by the next one. */
 function* copies(extended: ReadonlyMap<string, Uint8Array>): Generator<[string, Uint8Array]> {
-  for (const [name, value] of extended) yield [name, value.slice()];
+  for (const [name, value] of extended) yield [name, new Uint8Array(value)];
 }
 
 function extraBytes({ acl, extended }: Attributes): number {

@@ -3,12 +3,12 @@ import { z } from "zod";
 /** What a tree in memory starts with, and how much it may hold. */
 export interface MemoryOptions {
   /**
-   * Bytes of content that the tree may hold; a write beyond is refused with `noSpace`.
+   * Bytes of content that the tree may hold; a write beyond is refused with `noSpace`. Holes in sparse files are free.
    * @default 1073741824 (1 GiB)
    */
   readonly maxBytes?: number | undefined;
   /**
-   * Files, directories and links that the tree may hold; one more is refused with `noSpace`.
+   * Files, directories and links that the tree may hold, the root included; one more is refused with `noSpace`.
    * @default 100000
    */
   readonly maxFiles?: number | undefined;

@@ -78,7 +78,7 @@ export function pathOf({ directory, name }: Place): SftpPath {
 }
 
 /** Whether `directory` is `ancestor` or lies below it. */
-export function lies(directory: Directory, { within: ancestor }: { readonly within: Node }): boolean {
+export function isInside(directory: Directory, ancestor: Node): boolean {
   for (let at: Directory | undefined = directory; at !== undefined; at = at.parent) if (at === ancestor) return true;
   return false;
 }
