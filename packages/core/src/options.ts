@@ -12,6 +12,8 @@ export type HostKeyInput =
 
 /** What one peer may use. Times are milliseconds, sizes are bytes. */
 export interface Limits {
+  /** From the TCP connection to the end of the client's identification line. @default 10000 */
+  readonly identMs: number;
   /** From the TCP connection to the end of the login. @default 60000 */
   readonly loginGraceMs: number;
   /** Failed attempts to prove a factor; probes (`none`, key queries) do not count. @default 6 */
@@ -28,6 +30,8 @@ export interface Limits {
   readonly handles: number;
   /** Names in one reply to READDIR. @default 100 */
   readonly readdirEntries: number;
+  /** How long a client may take nothing of what is sent to it. @default 120000 */
+  readonly stallMs: number;
 }
 
 /** What a server is made from. */
@@ -53,6 +57,7 @@ export interface ServerOptions {
 }
 
 export const defaultLimits: Limits = {
+  identMs: 10_000,
   loginGraceMs: 60_000,
   authAttempts: 6,
   authRequests: 20,
@@ -61,6 +66,7 @@ export const defaultLimits: Limits = {
   sessionBytes: 4 * 1024 * 1024,
   handles: 256,
   readdirEntries: 100,
+  stallMs: 120_000,
 };
 
 const optionNames = ["hostKeys", "auth", "banner", "ident", "limits", "log", "services", "symlinkOrder"];

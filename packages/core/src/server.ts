@@ -22,6 +22,7 @@ import type { Plugin, PluginHost } from "./plugin.ts";
 import { ServiceContainer } from "./services.ts";
 import { SshConnection, type ConnectionSetup } from "./ssh-connection.ts";
 import { loadHostKey, type HostKey } from "./ssh/hostkeys.ts";
+import { defaultRekeyLimits } from "./ssh/rekey.ts";
 import { hasNativeCrypto } from "./ssh/ssh2.ts";
 import { version } from "./version.ts";
 
@@ -258,6 +259,8 @@ class SluiceServer extends Host implements Server {
       connection.start({
         hostKeys: this.#hostKeys,
         ident: this.#options.ident ?? "Sluice",
+        rekey: defaultRekeyLimits,
+        stallMs: this.#limits.stallMs,
         banner: typeof this.#options.banner === "function" ? this.#options.banner(remote) : this.#options.banner,
       });
       log.info({ port: remote.remotePort }, "Connected");

@@ -12,6 +12,9 @@ import { SftpSession, type SessionSetup } from "./sftp-session.ts";
 import { Transport, type TransportOptions } from "./ssh/transport.ts";
 import { State } from "./token.ts";
 
+/** A reason may be the client's own text. */
+const maxReasonLength = 255;
+
 /** What all connections of a server share. */
 export interface ConnectionSetup {
   readonly login: LoginSetup;
@@ -49,6 +52,7 @@ export class SshConnection implements Connection {
   readonly #login: LoginProcess;
   #transport: Transport | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
+  #identTimer: NodeJS.Timeout | undefined;
   #client = "";
   #algorithms: NegotiatedAlgorithms | undefined;
   #phase: ConnectionPhase = "handshake";
@@ -73,8 +77,10 @@ export class SshConnection implements Connection {
   /** Begins the SSH handshake. */
   start(options: TransportOptions): void {
     this.#graceTimer = setTimeout(() => this.end("The login took too long"), this.#setup.limits.loginGraceMs);
+    this.#identTimer = setTimeout(() => this.end("The identification took too long"), this.#setup.limits.identMs);
     this.#transport = new Transport(this.#socket, options, {
       identified: (client) => {
+        clearTimeout(this.#identTimer);
         this.#client = printable(client).slice(0, 255);
         this.#phase = "login";
       },
@@ -83,11 +89,15 @@ export class SshConnection implements Connection {
         this.log.debug({ client: this.#client, algorithms }, "Keys exchanged");
       },
       authenticate: (request) => this.#authenticate(request),
-      mayOpenSession: () => this.#phase === "open" && this.#sessions.size < this.#setup.limits.sessions,
+      mayOpenSession: (open) => this.#phase === "open" && open < this.#setup.limits.sessions,
       session: (channel) => this.#openSession(channel),
       failed: (error) => {
-        this.#reason ??= error.message;
+        this.#reason ??= printable(error.message).slice(0, maxReasonLength);
         this.log.debug({ err: error }, "The connection failed");
+      },
+      violated: (reason) => {
+        this.#reason ??= reason;
+        this.log.warn({ reason, client: this.#client }, "The client broke the protocol");
       },
       closed: () => void this.#closed(),
     });
@@ -185,6 +195,7 @@ export class SshConnection implements Connection {
 
   async #closed(): Promise<void> {
     clearTimeout(this.#graceTimer);
+    clearTimeout(this.#identTimer);
     this.#phase = "closed";
     this.#abort.abort(new Error("The connection has ended"));
     // What sessions hold is given back before anybody is told: the totals are final then.

@@ -17,10 +17,15 @@ export class SshChannel implements Channel {
   #closed = false;
   #wasCongested = false;
 
+  readonly #rekeying: () => boolean;
   readonly #ended: (channel: SshChannel) => void;
 
-  /** @param ended called when the session has ended the channel */
-  constructor(stream: ServerChannel, socket: Duplex, ended: (channel: SshChannel) => void) {
+  /**
+   * @param rekeying whether keys are being exchanged: nothing can be sent meanwhile
+   * @param ended called when the session has ended the channel
+   */
+  constructor(stream: ServerChannel, socket: Duplex, rekeying: () => boolean, ended: (channel: SshChannel) => void) {
+    this.#rekeying = rekeying;
     this.#ended = ended;
     this.#stream = stream;
     this.#socket = socket;
@@ -55,7 +60,8 @@ export class SshChannel implements Channel {
   }
 
   get congested(): boolean {
-    const waiting = this.#stream.writableLength > highWater || this.#socket.writableLength > highWater;
+    const waiting =
+      this.#stream.writableLength > highWater || this.#socket.writableLength > highWater || this.#rekeying();
     if (waiting) this.#wasCongested = true;
     return waiting;
   }

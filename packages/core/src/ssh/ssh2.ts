@@ -25,3 +25,69 @@ const require = createRequire(import.meta.url);
 /** Whether ssh2's native addon was built: without it, encryption is several times slower. */
 export const hasNativeCrypto: boolean =
   (require("ssh2/lib/protocol/crypto.js") as { bindingAvailable?: boolean }).bindingAvailable === true;
+
+/** Lists of algorithms as ssh2 offers them. */
+export interface Ssh2Offer {
+  readonly lists: {
+    readonly kex: { readonly array: readonly string[] };
+    readonly serverHostKey: { readonly array: readonly string[] };
+    readonly cs: Ssh2Directions;
+    readonly sc: Ssh2Directions;
+  };
+}
+interface Ssh2Directions {
+  readonly cipher: { readonly array: readonly string[] };
+  readonly mac: { readonly array: readonly string[] };
+  readonly compress: { readonly array: readonly string[] };
+  readonly lang: { readonly array: readonly string[] };
+}
+
+/** What is used of ssh2's protocol object. None of it is documented: the guard's self-test holds it true. */
+export interface Ssh2Protocol {
+  readonly _server: boolean;
+  readonly _authenticated: boolean;
+  readonly _authsQueue: string[];
+  /** Defined while keys are exchanged. */
+  readonly _kexinit: Buffer | undefined;
+  readonly _kex: { readonly sessionID?: Buffer; remoteExtInfoEnabled: boolean } | undefined;
+  readonly _cipher: { readonly outSeqno: number; encrypt(packet: Buffer): void };
+  readonly _decipher: { readonly inSeqno: number };
+  readonly _packetRW: {
+    readonly write: { readonly allocStart: number; alloc(length: number): Buffer; finalize(packet: Buffer): Buffer };
+  };
+  _offer: Ssh2Offer;
+  _onHandshakeComplete: (...negotiated: unknown[]) => void;
+  disconnect(reason: number): void;
+  rekey(): void;
+}
+
+/** What the guard uses of ssh2's bookkeeping of channels. */
+export interface Ssh2Channels {
+  get(id: number): Ssh2ChannelEntry | undefined;
+}
+interface Ssh2ChannelEntry {
+  readonly incoming?: { readonly window: number };
+  readonly outgoing?: { readonly window: number };
+  readonly _chanInfo?: {
+    readonly incoming: { readonly window: number };
+    readonly outgoing: { readonly window: number };
+  };
+}
+
+/** The members of a connection that its types leave out. */
+export interface Ssh2Internals {
+  readonly _protocol: Ssh2Protocol;
+  readonly _chanMgr: Ssh2Channels;
+}
+
+/** ssh2's table of what handles each message number, for all connections of the process. */
+export const messageHandlers: (((protocol: Ssh2Protocol, payload: Buffer) => unknown) | undefined)[] =
+  require("ssh2/lib/protocol/handlers.js") as (((protocol: Ssh2Protocol, payload: Buffer) => unknown) | undefined)[];
+
+/** Makes an offer from lists of algorithms. */
+export const KexInit: new (lists: {
+  kex: readonly string[];
+  serverHostKey: readonly string[];
+  cs: Record<"cipher" | "mac" | "compress" | "lang", readonly string[]>;
+  sc: Record<"cipher" | "mac" | "compress" | "lang", readonly string[]>;
+}) => Ssh2Offer = (require("ssh2/lib/protocol/kex.js") as { KexInit: never }).KexInit;

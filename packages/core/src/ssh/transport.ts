@@ -1,3 +1,4 @@
+import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { AuthAnswer, AuthRequest } from "../auth/login.ts";
 import type { Questions } from "../auth/method.ts";
@@ -5,9 +6,15 @@ import type { Channel } from "../channel.ts";
 import type { NegotiatedAlgorithms } from "../connection.ts";
 import { offeredAlgorithms } from "./algorithms.ts";
 import { SshChannel } from "./channel.ts";
+import { Guard } from "./guard.ts";
+import { mendHandshake } from "./handshake.ts";
 import type { HostKey } from "./hostkeys.ts";
+import { gateIdent } from "./ident.ts";
+import { SSH_DISCONNECT } from "./messages.ts";
+import { RekeyWatch, type RekeyLimits } from "./rekey.ts";
+import { watchStall } from "./stall.ts";
 import { Server, utils, type AuthContext, type KeyboardAuthContext, type Ssh2Algorithms } from "./ssh2.ts";
-import type { ParsedKey, PublicKeyAuthContext, Ssh2Connection, Ssh2Session } from "./ssh2.ts";
+import type { ParsedKey, PublicKeyAuthContext, Ssh2Connection, Ssh2Internals, Ssh2Session } from "./ssh2.ts";
 
 /** How long a peer may take to close its side once it has been told to go. */
 const lingerMs = 2000;
@@ -17,6 +24,9 @@ export interface TransportOptions {
   readonly hostKeys: readonly HostKey[];
   readonly ident: string;
   readonly banner: string | undefined;
+  readonly rekey: RekeyLimits;
+  /** How long a peer may take nothing of what is sent to it. */
+  readonly stallMs: number;
 }
 
 /** What a connection does with what its transport tells it. */
@@ -25,10 +35,12 @@ export interface TransportListener {
   negotiated(algorithms: NegotiatedAlgorithms): void;
   /** Must not reject. */
   authenticate(request: AuthRequest): Promise<AuthAnswer>;
-  /** Whether another session may be opened. */
-  mayOpenSession(): boolean;
+  /** Whether another session may be opened beside those that are open. */
+  mayOpenSession(open: number): boolean;
   session(channel: Channel): void;
   failed(error: Error): void;
+  /** The client broke the protocol; the connection is being dropped. */
+  violated(reason: string): void;
   /** Called once, when the socket is gone. */
   closed(): void;
 }
@@ -37,12 +49,17 @@ export interface TransportListener {
 export class Transport {
   readonly #socket: Duplex;
   readonly #listener: TransportListener;
+  readonly #options: TransportOptions;
   readonly #channels = new Set<SshChannel>();
   #client: Ssh2Connection | undefined;
+  #guard: Guard | undefined;
+  #rekey: RekeyWatch | undefined;
+  #openSessions = 0;
   #linger: NodeJS.Timeout | undefined;
 
   constructor(socket: Duplex, options: TransportOptions, listener: TransportListener) {
     this.#socket = socket;
+    this.#options = options;
     this.#listener = listener;
     const server = new Server({
       hostKeys: options.hostKeys.map((key) => ({ key: key.parsed })),
@@ -56,15 +73,15 @@ export class Transport {
     });
     socket.once("close", () => {
       clearTimeout(this.#linger);
+      this.#rekey?.stop();
       for (const channel of this.#channels) channel.closed();
       this.#channels.clear();
       listener.closed();
     });
-    socket.on("drain", () => {
-      for (const channel of this.#channels) channel.drained();
-    });
+    socket.on("drain", () => this.#drained());
     // ssh2 listens too, but only after its own set-up: an error before that would end the process.
     socket.on("error", (error) => listener.failed(error));
+    gateIdent(socket, (reason) => this.#violate(reason));
     server.injectSocket(socket as Parameters<typeof server.injectSocket>[0]);
   }
 
@@ -77,7 +94,29 @@ export class Transport {
     }
     this.#linger = setTimeout(() => this.#socket.destroy(), lingerMs);
     this.#client.end();
+    this.#stopReading();
+  }
+
+  /** Nothing more of what arrives is looked at, but it is taken, so that the goodbye gets through. */
+  #stopReading(): void {
+    this.#socket.removeAllListeners("data");
     this.#socket.resume();
+  }
+
+  #violate(reason: string): void {
+    this.#listener.violated(reason);
+    if (this.#client === undefined || this.#linger !== undefined) {
+      this.#socket.destroy();
+      return;
+    }
+    this.#linger = setTimeout(() => this.#socket.destroy(), lingerMs);
+    internals(this.#client)._protocol.disconnect(SSH_DISCONNECT.PROTOCOL_ERROR);
+    this.#socket.end();
+    this.#stopReading();
+  }
+
+  #drained(): void {
+    for (const channel of this.#channels) channel.drained();
   }
 
   /** Starts a key exchange; resolves when it is complete. */
@@ -89,6 +128,7 @@ export class Transport {
       }
       const closed = (): void => reject(new Error("The connection closed during the key exchange"));
       this.#socket.once("close", closed);
+      this.#rekey?.begun();
       this.#client.rekey((error?: Error) => {
         this.#socket.off("close", closed);
         if (error === undefined) resolve();
@@ -99,14 +139,36 @@ export class Transport {
 
   #serve(client: Ssh2Connection): void {
     this.#client = client;
+    const { _protocol: protocol } = internals(client);
+    const moved = (): number => this.#moved();
+    mendHandshake(protocol);
+    const rekey = (this.#rekey = new RekeyWatch(protocol, this.#options.rekey, moved, () => {
+      this.#listener.failed(new Error("The key exchange took too long"));
+      this.#socket.destroy();
+    }));
+    this.#guard = new Guard(
+      internals(client),
+      moved,
+      () => rekey.begun(),
+      (reason) => this.#violate(reason),
+    );
+    this.#socket.on("data", () => rekey.check());
+    watchStall(this.#socket, this.#options.stallMs, () => {
+      this.#listener.failed(new Error("The client does not read"));
+      this.#socket.destroy();
+    });
     client.on("error", (error: Error) => {
       this.#listener.failed(error);
       this.end();
     });
-    client.on("handshake", (negotiated) => this.#listener.negotiated(algorithmsOf(negotiated)));
-    client.on("authentication", (context) => void this.#authenticate(client, context));
+    client.on("handshake", (negotiated) => {
+      rekey.done();
+      this.#listener.negotiated(algorithmsOf(negotiated));
+      this.#drained();
+    });
+    client.on("authentication", (context) => void this.#authenticate(context));
     client.on("session", (accept, reject) => {
-      if (!this.#listener.mayOpenSession()) {
+      if (!this.#listener.mayOpenSession(this.#openSessions)) {
         reject();
         return;
       }
@@ -114,18 +176,15 @@ export class Transport {
     });
   }
 
-  async #authenticate(client: Ssh2Connection, context: AuthContext): Promise<void> {
+  async #authenticate(context: AuthContext): Promise<void> {
     const abandoned = new AbortController();
-    if (context.method === "keyboard-interactive") {
-      context.on("abort", () => {
-        // ssh2 keeps the abandoned request at the head of its queue, and would answer it in place of the next.
-        (client as unknown as { _protocol: { _authsQueue: unknown[] } })._protocol._authsQueue.shift();
-        abandoned.abort();
-      });
-    }
-    const answer = await this.#listener.authenticate(requestOf(context, abandoned.signal, this.#socket));
+    if (context.method === "keyboard-interactive") context.on("abort", () => abandoned.abort());
+    const answer = await this.#listener.authenticate(
+      requestOf(context, (keyboard, questions) => this.#ask(keyboard, questions, abandoned.signal)),
+    );
     // The client has left, or has begun another attempt: nobody waits for this answer.
     if (this.#socket.destroyed || this.#linger !== undefined || abandoned.signal.aborted) return;
+    this.#guard?.answered();
     try {
       if (answer.is === "accepted" || answer.is === "usable") context.accept();
       else if (answer.is === "rejected") context.reject([...answer.methods], answer.partial);
@@ -138,6 +197,7 @@ export class Transport {
 
   #serveSession(session: Ssh2Session): void {
     let channel: SshChannel | undefined;
+    this.#openSessions += 1;
     session.on("subsystem", (accept, reject, info) => {
       if (info.name !== "sftp" || channel !== undefined) {
         reject?.();
@@ -146,12 +206,50 @@ export class Transport {
       const stream = accept();
       // ssh2 answers nothing when the client has closed the channel meanwhile.
       if (stream === undefined) return;
-      channel = new SshChannel(stream, this.#socket, (ended) => this.#channels.delete(ended));
+      channel = new SshChannel(
+        stream,
+        this.#socket,
+        () => this.#rekey?.active === true,
+        (ended) => this.#channels.delete(ended),
+      );
       this.#channels.add(channel);
       this.#listener.session(channel);
     });
-    session.on("close", () => channel?.stopWriting());
+    session.on("close", () => {
+      this.#openSessions -= 1;
+      channel?.stopWriting();
+    });
   }
+
+  #ask(context: KeyboardAuthContext, questions: Questions, abandoned: AbortSignal): Promise<readonly string[]> {
+    return new Promise((resolve, reject) => {
+      const gone = (): void => reject(new Error("The client left during the login"));
+      if (abandoned.aborted || this.#socket.destroyed) {
+        gone();
+        return;
+      }
+      abandoned.addEventListener("abort", gone, { once: true });
+      this.#socket.once("close", gone);
+      const prompts = questions.prompts.map(({ text, echo }) => ({ prompt: text, echo }));
+      this.#guard?.prompted();
+      context.prompt(prompts, questions.name ?? "", questions.instruction ?? "", (answers: unknown) => {
+        this.#socket.off("close", gone);
+        abandoned.removeEventListener("abort", gone);
+        if (Array.isArray(answers)) resolve(answers.map(String));
+        else reject(new Error("The client gave up"));
+      });
+    });
+  }
+
+  /** Bytes moved so far, in both directions. */
+  #moved(): number {
+    const { bytesRead = 0, bytesWritten = 0 } = this.#socket as Partial<Socket>;
+    return bytesRead + bytesWritten;
+  }
+}
+
+function internals(client: Ssh2Connection): Ssh2Internals {
+  return client as unknown as Ssh2Internals;
 }
 
 function algorithmsOf(negotiated: Ssh2Algorithms): NegotiatedAlgorithms {
@@ -168,7 +266,9 @@ function algorithmsOf(negotiated: Ssh2Algorithms): NegotiatedAlgorithms {
   };
 }
 
-function requestOf(context: AuthContext, abandoned: AbortSignal, socket: Duplex): AuthRequest {
+type Ask = (context: KeyboardAuthContext, questions: Questions) => Promise<readonly string[]>;
+
+function requestOf(context: AuthContext, ask: Ask): AuthRequest {
   const { username } = context;
   switch (context.method) {
     case "password":
@@ -176,11 +276,7 @@ function requestOf(context: AuthContext, abandoned: AbortSignal, socket: Duplex)
     case "publickey":
       return keyRequestOf(context);
     case "keyboard-interactive":
-      return {
-        username,
-        mechanism: "keyboard-interactive",
-        ask: (questions) => ask(context, questions, abandoned, socket),
-      };
+      return { username, mechanism: "keyboard-interactive", ask: (questions) => ask(context, questions) };
     case "hostbased":
       return { username, mechanism: "hostbased" };
     default:
@@ -206,28 +302,4 @@ function keyRequestOf(context: PublicKeyAuthContext): AuthRequest {
       return verified === true;
     },
   };
-}
-
-function ask(
-  context: KeyboardAuthContext,
-  questions: Questions,
-  abandoned: AbortSignal,
-  socket: Duplex,
-): Promise<readonly string[]> {
-  return new Promise((resolve, reject) => {
-    const gone = (): void => reject(new Error("The client left during the login"));
-    if (abandoned.aborted || socket.destroyed) {
-      gone();
-      return;
-    }
-    abandoned.addEventListener("abort", gone, { once: true });
-    socket.once("close", gone);
-    const prompts = questions.prompts.map(({ text, echo }) => ({ prompt: text, echo }));
-    context.prompt(prompts, questions.name ?? "", questions.instruction ?? "", (answers: unknown) => {
-      socket.off("close", gone);
-      abandoned.removeEventListener("abort", gone);
-      if (Array.isArray(answers)) resolve(answers.map(String));
-      else reject(new Error("The client gave up"));
-    });
-  });
 }

@@ -1,0 +1,64 @@
+import { SSH_MSG } from "./messages.ts";
+import { KexInit, type Ssh2Offer, type Ssh2Protocol } from "./ssh2.ts";
+
+/** Signature algorithms accepted from users' keys, told to clients by EXT_INFO (RFC 8308, section 3.1). */
+const signatureAlgorithms = [
+  "ssh-ed25519",
+  "ecdsa-sha2-nistp256",
+  "ecdsa-sha2-nistp384",
+  "ecdsa-sha2-nistp521",
+  "rsa-sha2-512",
+  "rsa-sha2-256",
+].join(",");
+
+/**
+ * Mends what ssh2 gets wrong in the handshake, before it has sent its KEXINIT: it offers SHA-1 signatures of an RSA host key whatever the
+ * options say, and announces a list of signature algorithms in which two names are run together.
+ */
+export function mendHandshake(protocol: Ssh2Protocol): void {
+  protocol._offer = withoutSha1(protocol._offer);
+  const complete = protocol._onHandshakeComplete;
+  let first = true;
+  protocol._onHandshakeComplete = (...negotiated) => {
+    const kex = protocol._kex;
+    const announce = first && kex?.remoteExtInfoEnabled === true;
+    first = false;
+    if (announce) {
+      // Sent by us, in place of ssh2's own.
+      kex.remoteExtInfoEnabled = false;
+      sendExtInfo(protocol);
+    }
+    complete(...negotiated);
+  };
+}
+
+function withoutSha1({ lists }: Ssh2Offer): Ssh2Offer {
+  const directions = (
+    from: Ssh2Offer["lists"]["cs"],
+  ): Record<"cipher" | "mac" | "compress" | "lang", readonly string[]> => ({
+    cipher: from.cipher.array,
+    mac: from.mac.array,
+    compress: from.compress.array,
+    lang: [],
+  });
+  return new KexInit({
+    kex: lists.kex.array,
+    serverHostKey: lists.serverHostKey.array.filter((algorithm) => algorithm !== "ssh-rsa"),
+    cs: directions(lists.cs),
+    sc: directions(lists.sc),
+  });
+}
+
+function sendExtInfo(protocol: Ssh2Protocol): void {
+  const { write } = protocol._packetRW;
+  const name = "server-sig-algs";
+  let at = write.allocStart;
+  const packet = write.alloc(1 + 4 + 4 + name.length + 4 + signatureAlgorithms.length);
+  packet[at] = SSH_MSG.EXT_INFO;
+  at = packet.writeUInt32BE(1, at + 1);
+  at = packet.writeUInt32BE(name.length, at);
+  at += packet.write(name, at, "latin1");
+  at = packet.writeUInt32BE(signatureAlgorithms.length, at);
+  packet.write(signatureAlgorithms, at, "latin1");
+  protocol._cipher.encrypt(write.finalize(packet));
+}
