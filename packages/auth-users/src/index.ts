@@ -1,1 +1,12 @@
-export const placeholder = 0;
+export { users, type UsersOptions } from "./users.ts";
+export { readUsersFile } from "./users-file.ts";
+export type { FileUser } from "./user.ts";
+export { hashPassword, maxPasswordBytes, verifyPassword } from "./password.ts";
+export type { Argon2Cost, HashCost, PasswordAlgorithm, PasswordHash, ScryptCost } from "./hash.ts";
+export { editUsersFile, listUsers } from "./edit.ts";
+export type { NewUser, UsersEditor } from "./editor.ts";
+export type { KeySummary, UserSummary } from "./summary.ts";
+export { parseKey, type AuthorizedKey } from "./key.ts";
+export type { KeyOptions } from "./key-options.ts";
+export type { AddressList } from "./address.ts";
+export { Mistake } from "./mistake.ts";

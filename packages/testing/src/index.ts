@@ -17,3 +17,10 @@ export type { Fault } from "./faulty.ts";
 export type { FaultyFileSystem } from "./faulty.ts";
 export { latch } from "./latch.ts";
 export type { Latch } from "./latch.ts";
+export { authAttempt, authMethodSuite } from "./auth-method-suite.ts";
+export type {
+  AttemptOptions,
+  AuthMethodSuiteOptions,
+  AuthMethodUnderTest,
+  AuthSample,
+} from "./auth-method-suite.ts";
