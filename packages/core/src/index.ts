@@ -96,3 +96,5 @@ export {
 } from "./plugin.ts";
 export { ServiceContainer, type Services, type ServiceScope } from "./services.ts";
 export type { Extension, ExtensionFields } from "./extension.ts";
+export { defaultPenalties, type Penalties } from "./sources.ts";
+export { defaultRekeyLimits, type RekeyLimits } from "./ssh/rekey.ts";

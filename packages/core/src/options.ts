@@ -2,6 +2,8 @@ import type { AuthPolicy } from "./auth/method.ts";
 import type { RemoteEnd } from "./connection.ts";
 import type { Logger, LogOptions } from "./log.ts";
 import type { Services } from "./services.ts";
+import { defaultPenalties, readStartups, type Penalties } from "./sources.ts";
+import { defaultRekeyLimits, type RekeyLimits } from "./ssh/rekey.ts";
 import { SetupError } from "./errors.ts";
 
 /** A host key: the path of its file, or its text; an encrypted one needs its passphrase. */
@@ -26,6 +28,12 @@ export interface Limits {
   readonly requestsInFlight: number;
   /** Data of requests being served at once in a session. @default 4194304 */
   readonly sessionBytes: number;
+  /** Connections in total. @default 1000 */
+  readonly connections: number;
+  /** Connections of one source: an IPv4 address, or an IPv6 /64. @default 20 */
+  readonly perSource: number;
+  /** Connections of one source that have not logged in. @default 5 */
+  readonly perSourceUnauthenticated: number;
   /** Open files and directories of a session. @default 256 */
   readonly handles: number;
   /** Names in one reply to READDIR. @default 100 */
@@ -45,6 +53,20 @@ export interface ServerOptions {
   /** The software part of the identification string (RFC 4253, section 4.2). @default "Sluice" */
   readonly ident?: string;
   readonly limits?: Partial<Limits>;
+  /** Networks that may connect, such as `10.0.0.0/8` or `2001:db8::/32`. @default every address */
+  readonly allow?: readonly string[];
+  /** Networks that may not connect, even if allowed. @default none */
+  readonly deny?: readonly string[];
+  /**
+   * `start:percent:full`: from `start` connections that have not logged in, `percent` of new ones are dropped, rising to all at `full` (sshd_config,
+   * MaxStartups).
+   * @default "10:30:100"
+   */
+  readonly maxStartups?: string;
+  /** For how long sources are refused that misbehave (sshd_config, PerSourcePenalties). `false` for not at all. */
+  readonly penalties?: false | Partial<Penalties>;
+  /** When keys are exchanged anew. */
+  readonly rekey?: Partial<RekeyLimits>;
   /** Where the log goes: options, or a logger of yours. */
   readonly log?: LogOptions | Logger;
   /** Provides services before any plugin does: the place for overrides. */
@@ -64,12 +86,29 @@ export const defaultLimits: Limits = {
   sessions: 10,
   requestsInFlight: 64,
   sessionBytes: 4 * 1024 * 1024,
+  connections: 1000,
+  perSource: 20,
+  perSourceUnauthenticated: 5,
   handles: 256,
   readdirEntries: 100,
   stallMs: 120_000,
 };
 
-const optionNames = ["hostKeys", "auth", "banner", "ident", "limits", "log", "services", "symlinkOrder"];
+const optionNames = [
+  "hostKeys",
+  "auth",
+  "banner",
+  "ident",
+  "limits",
+  "allow",
+  "deny",
+  "maxStartups",
+  "penalties",
+  "rekey",
+  "log",
+  "services",
+  "symlinkOrder",
+];
 /** A session's budget must hold one request of the largest size. */
 const leastSessionBytes = 256 * 1024;
 
@@ -84,16 +123,25 @@ export function checkOptions(options: ServerOptions): Limits {
   if (!["auto", "openssh", "spec"].includes(options.symlinkOrder ?? "auto")) {
     fail('symlinkOrder: "auto", "openssh" or "spec" is needed');
   }
+  readStartups(options.maxStartups ?? defaultStartups);
+  checkNumbers("penalties.", options.penalties === false ? {} : (options.penalties ?? {}), defaultPenalties);
+  checkNumbers("rekey.", options.rekey ?? {}, defaultRekeyLimits);
   const given = options.limits ?? {};
-  refuseUnknown("limits.", Object.keys(given), Object.keys(defaultLimits));
-  for (const [name, value] of Object.entries(given)) {
-    if (!Number.isSafeInteger(value) || value < 1)
-      fail(`limits.${name}: a whole number from 1 is needed, got ${String(value)}`);
-  }
+  checkNumbers("limits.", given, defaultLimits);
   if ((given.sessionBytes ?? leastSessionBytes) < leastSessionBytes) {
     fail(`limits.sessionBytes: at least ${leastSessionBytes} is needed, the size of one request`);
   }
   return { ...defaultLimits, ...given };
+}
+
+export const defaultStartups = "10:30:100";
+
+function checkNumbers(prefix: string, given: object, known: object): void {
+  refuseUnknown(prefix, Object.keys(given), Object.keys(known));
+  for (const [name, value] of Object.entries(given)) {
+    if (Number.isSafeInteger(value) && (value as number) >= 1) continue;
+    fail(`${prefix}${name}: a whole number from 1 is needed, got ${String(value)}`);
+  }
 }
 
 function fail(message: string): never {

@@ -15,11 +15,12 @@ import { createLogger, type Logger, type LogOptions } from "./log.ts";
 import { Mounts } from "./mounts.ts";
 import { operationNames } from "./context.ts";
 import { handlers, type OperationTable } from "./operations/index.ts";
-import { checkOptions, type Limits, type ServerOptions } from "./options.ts";
+import { checkOptions, defaultStartups, type Limits, type ServerOptions } from "./options.ts";
 import { compile, type Run } from "./pipeline.ts";
 import { checkOrder, setUp } from "./plugins.ts";
 import type { Plugin, PluginHost } from "./plugin.ts";
 import { ServiceContainer } from "./services.ts";
+import { defaultPenalties, readStartups, Sources } from "./sources.ts";
 import { SshConnection, type ConnectionSetup } from "./ssh-connection.ts";
 import { loadHostKey, type HostKey } from "./ssh/hostkeys.ts";
 import { defaultRekeyLimits } from "./ssh/rekey.ts";
@@ -81,6 +82,7 @@ class SluiceServer extends Host implements Server {
   readonly #registrations: Registrations;
   readonly #plugins: Plugin[] = [];
   readonly #connections = new Set<SshConnection>();
+  readonly #sources: Sources;
   #listeners: Listener[] = [];
   #ready: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -111,6 +113,14 @@ class SluiceServer extends Host implements Server {
     this.#limits = limits;
     this.#rootLog = log;
     this.#services = services;
+    const { penalties } = options;
+    this.#sources = new Sources({
+      ...limits,
+      startups: readStartups(options.maxStartups ?? defaultStartups),
+      penalties: penalties === false ? undefined : { ...defaultPenalties, ...penalties },
+      allow: options.allow,
+      deny: options.deny,
+    });
     this.#registrations = registrations;
     for (const extension of builtInExtensions(limits.handles)) this.extend(extension);
     options.services?.(services);
@@ -243,6 +253,12 @@ class SluiceServer extends Host implements Server {
     }
     const id = randomBytes(6).toString("hex");
     const log = this.#rootLog.child({ connection: id, remote: remote.remoteAddress });
+    const place = this.#sources.admit(remote.remoteAddress);
+    if (typeof place === "string") {
+      log.info({ reason: place }, "Connection refused");
+      socket.destroy();
+      return;
+    }
     const services = this.#services.child();
     try {
       const { beforeConnection, onConnection } = this.#registrations;
@@ -253,13 +269,16 @@ class SluiceServer extends Host implements Server {
         this.#limits.loginGraceMs,
         "The connection guards took too long",
       );
-      if (socket.destroyed) return;
-      const connection = new SshConnection({ id, socket, remote, services, log }, setup);
+      if (socket.destroyed) {
+        place.leave("noAuth");
+        return;
+      }
+      const connection = new SshConnection({ id, socket, remote, services, log, place }, setup);
       this.#connections.add(connection);
       connection.start({
         hostKeys: this.#hostKeys,
         ident: this.#options.ident ?? "Sluice",
-        rekey: defaultRekeyLimits,
+        rekey: { ...defaultRekeyLimits, ...this.#options.rekey },
         stallMs: this.#limits.stallMs,
         banner: typeof this.#options.banner === "function" ? this.#options.banner(remote) : this.#options.banner,
       });
@@ -272,6 +291,7 @@ class SluiceServer extends Host implements Server {
       }
     } catch (error) {
       log.info({ reason: error instanceof Error ? error.message : String(error) }, "Connection refused");
+      place.leave();
       socket.destroy();
     }
   }

@@ -9,6 +9,7 @@ import { profileOf } from "./quirks.ts";
 import type { Session } from "./session.ts";
 import type { ServiceContainer } from "./services.ts";
 import { SftpSession, type SessionSetup } from "./sftp-session.ts";
+import type { Offence, Place } from "./sources.ts";
 import { Transport, type TransportOptions } from "./ssh/transport.ts";
 import { State } from "./token.ts";
 
@@ -32,6 +33,7 @@ export interface ConnectionStart {
   readonly remote: RemoteEnd;
   readonly services: ServiceContainer;
   readonly log: Logger;
+  readonly place: Place;
 }
 
 /** One SSH connection from the first byte to the last. */
@@ -50,6 +52,8 @@ export class SshConnection implements Connection {
   readonly #abort = new AbortController();
   readonly #sessions = new Set<SftpSession>();
   readonly #login: LoginProcess;
+  readonly #place: Place;
+  #offence: Offence | undefined;
   #transport: Transport | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   #identTimer: NodeJS.Timeout | undefined;
@@ -64,6 +68,7 @@ export class SshConnection implements Connection {
     const { id, socket, remote, services, log } = start;
     this.id = id;
     this.services = services;
+    this.#place = start.place;
     this.remoteAddress = remote.remoteAddress;
     this.remotePort = remote.remotePort;
     this.localAddress = remote.localAddress;
@@ -76,7 +81,10 @@ export class SshConnection implements Connection {
 
   /** Begins the SSH handshake. */
   start(options: TransportOptions): void {
-    this.#graceTimer = setTimeout(() => this.end("The login took too long"), this.#setup.limits.loginGraceMs);
+    this.#graceTimer = setTimeout(() => {
+      this.#offence = "graceExceeded";
+      this.end("The login took too long");
+    }, this.#setup.limits.loginGraceMs);
     this.#identTimer = setTimeout(() => this.end("The identification took too long"), this.#setup.limits.identMs);
     this.#transport = new Transport(this.#socket, options, {
       identified: (client) => {
@@ -97,6 +105,7 @@ export class SshConnection implements Connection {
       },
       violated: (reason) => {
         this.#reason ??= reason;
+        this.#offence = "crash";
         this.log.warn({ reason, client: this.#client }, "The client broke the protocol");
       },
       closed: () => void this.#closed(),
@@ -155,6 +164,7 @@ export class SshConnection implements Connection {
     if (answer.is === "disconnect") this.#reason ??= answer.reason;
     if (answer.is === "accepted") {
       clearTimeout(this.#graceTimer);
+      this.#place.authenticated();
       this.#user = answer.user;
       this.#phase = "open";
       this.log.info({ user: answer.user.name, client: this.#client }, "Logged in");
@@ -191,12 +201,18 @@ export class SshConnection implements Connection {
     this.#sessions.add(session);
   }
 
+  #loginOffence(): Offence | undefined {
+    if (this.#user !== undefined) return undefined;
+    return this.#login.failures > 0 ? "authFail" : "noAuth";
+  }
+
   #allEnded: (() => void) | undefined;
 
   async #closed(): Promise<void> {
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#identTimer);
     this.#phase = "closed";
+    this.#place.leave(this.#offence ?? this.#loginOffence());
     this.#abort.abort(new Error("The connection has ended"));
     // What sessions hold is given back before anybody is told: the totals are final then.
     while (this.#sessions.size > 0) await new Promise<void>((resolve) => (this.#allEnded = resolve));

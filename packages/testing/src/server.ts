@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import {
   createServer,
   generateHostKey,
@@ -39,7 +40,7 @@ export interface TestServer {
   readonly log: CapturedLog;
   /** Logs in; as `testUser` where the options name nobody else. */
   connect(options?: ConnectOptions): Promise<TestConnection>;
-  /** Ends all connections and closes the plugins. Transfers are not waited for, unless `graceMs` says so. */
+  /** Cuts all connections and closes the plugins; with options, closes the server as they say. */
   close(options?: CloseOptions): Promise<void>;
 }
 
@@ -60,17 +61,29 @@ export function testHostKey(): GeneratedHostKey {
  */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const { fs, plugins = [], methods, prepare, log = capturedLog(), ...rest } = options;
-  const server = createServer({ hostKeys: [{ key: testHostKey().privateKey }], ...rest, log });
+  const server = createServer({ hostKeys: [{ key: testHostKey().privateKey }], penalties: false, ...rest, log });
   for (const method of methods ?? [testMethod]) server.authenticate(method);
   if (fs !== undefined) server.mount("/", fs);
   prepare?.(server);
   server.register(...plugins);
   await server.ready();
+  const connections: TestConnection[] = [];
   return {
     server,
     log,
-    connect: (how = {}) => connect(server, methods === undefined ? { ...testUser, ...how } : how),
-    close: (how = { graceMs: 0 }) => server.close(how),
+    async connect(how = {}) {
+      const connection = await connect(server, methods === undefined ? { ...testUser, ...how } : how);
+      connections.push(connection);
+      return connection;
+    },
+    async close(how) {
+      if (how === undefined) {
+        for (const connection of connections) connection.cut();
+        // The server notices within a few turns; what takes longer, its own close waits for.
+        for (let turn = 0; turn < 50 && server.connections.size > 0; turn++) await setImmediate();
+      }
+      await server.close(how ?? { graceMs: 0 });
+    },
   };
 }
 

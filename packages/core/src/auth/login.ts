@@ -55,6 +55,11 @@ export class LoginProcess {
     this.#connection = connection;
   }
 
+  /** Attempts to prove a factor that failed. */
+  get failures(): number {
+    return this.#failures;
+  }
+
   /** Decides one request. Never rejects: whatever goes wrong is a refusal. */
   async decide(request: AuthRequest): Promise<AuthAnswer> {
     this.#requests += 1;

@@ -73,14 +73,11 @@ export function bytesFromText(text: string): Buffer {
   return Buffer.concat(parts);
 }
 
-/** Text fit for a terminal or a log line: control, bidirectional and undecodable characters become `\xNN` or `\u{N}`. */
+/** Text fit for a terminal or a log line: control, invisible and undecodable characters become `\xNN` or `\u{N}`. */
 export function printable(text: string): string {
-  return text.replace(
-    /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]|[\udc80-\udcff]/gu,
-    (character) => {
-      const code = character.codePointAt(0) ?? 0;
-      if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
-      return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
-    },
-  );
+  return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
+    const code = character.codePointAt(0) ?? 0;
+    if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;
+    return code < 0x100 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
+  });
 }

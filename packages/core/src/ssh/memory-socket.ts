@@ -38,11 +38,15 @@ export class MemorySocket extends Duplex {
       done(Object.assign(new Error("The other end is closed"), { code: "EPIPE" }));
       return;
     }
-    this.bytesWritten += chunk.length;
-    peer.bytesRead += chunk.length;
     // A copy, as a network makes one: the writer may use its buffer again.
-    if (peer.push(Buffer.from(chunk))) setImmediate(done);
-    else peer.#resumePeer = done;
+    const copy = Buffer.from(chunk);
+    this.bytesWritten += copy.length;
+    // In a later turn, as a network delivers: nobody is answered while he is still writing.
+    setImmediate(() => {
+      peer.bytesRead += copy.length;
+      if (peer.destroyed || peer.push(copy)) done();
+      else peer.#resumePeer = done;
+    });
   }
 
   override _final(done: () => void): void {
