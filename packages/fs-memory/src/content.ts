@@ -93,7 +93,8 @@ class Page {
   write(data: Uint8Array, start: number): void {
     const end = start + data.length;
     if (end > this.#bytes.length) {
-      const larger = new Uint8Array(Math.min(pageBytes, Math.max(end, 2 * this.#bytes.length)));
+      // Never more than twice what is counted; and a page that is half full is not copied again.
+      const larger = new Uint8Array(2 * end >= pageBytes ? pageBytes : Math.max(end, 2 * this.#bytes.length));
       larger.set(this.#bytes);
       this.#bytes = larger;
     }

