@@ -3,6 +3,7 @@ import type { Attributes, FileSystemStats } from "@sluice/core";
 import { Reader, SSH_FXP, v3, Writer, type NameEntry } from "@sluice/core/protocol";
 import { doneOf, nameOf, payloadOf } from "./answers.ts";
 import { Exchange, type Reply } from "./exchange.ts";
+import { packet } from "./packet.ts";
 import { put, SftpRequests, type ClientHandle, type ClientPath, type SymlinkOrder } from "./requests.ts";
 import { download, upload } from "./transfer.ts";
 
@@ -49,10 +50,10 @@ export class SftpClient extends SftpRequests {
   /** Sends INIT and waits for VERSION. */
   static async start(channel: Duplex, options: SftpClientOptions = {}): Promise<SftpClient> {
     const exchange = new Exchange(channel, options.requestsInFlight ?? 64);
-    exchange.send(new Writer(9).u32(5).u8(SSH_FXP.INIT).u32(3).finish());
-    const packet = await exchange.next();
-    if (packet[0] !== SSH_FXP.VERSION) throw new Error(`The server answered INIT with a packet of type ${packet[0]}`);
-    return new SftpClient(channel, exchange, new Reader(packet, 1), options.symlinkOrder ?? "target-first");
+    exchange.send(packet(SSH_FXP.INIT, (writer) => writer.u32(3)));
+    const reply = await exchange.next();
+    if (reply[0] !== SSH_FXP.VERSION) throw new Error(`The server answered INIT with a packet of type ${reply[0]}`);
+    return new SftpClient(channel, exchange, new Reader(reply, 1), options.symlinkOrder ?? "target-first");
   }
 
   /** Resolves when the server has ended the session, or the channel is gone. */

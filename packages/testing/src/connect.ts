@@ -7,6 +7,8 @@ import { SftpClient, type SftpClientOptions } from "./client.ts";
 export interface ConnectOptions extends Omit<Partial<SshClientOptions>, "socket"> {
   /** @default "tester" */
   readonly username?: string;
+  /** The software part of the client's identification string; servers know a client's ways by it. @default "SluiceTesting" */
+  readonly ident?: string;
   /** Where the connection comes from, as the server sees it. @default "127.0.0.1" */
   readonly address?: string;
   /** @default 50000 */
@@ -38,14 +40,14 @@ export interface TestConnection {
  * const client = await connection.sftp();
  */
 export async function connect(server: Server, options: ConnectOptions = {}): Promise<TestConnection> {
-  const { address, port, username = "tester", ...login } = options;
+  const { address, port, username = "tester", ident = "SluiceTesting", ...login } = options;
   await server.ready();
   const sockets = memorySockets({
     ...(address === undefined ? {} : { address }),
     ...(port === undefined ? {} : { port }),
   });
   server.accept(sockets.server);
-  const ssh = await connectSsh({ ...login, username, socket: sockets.client });
+  const ssh = await connectSsh({ ...login, username, ident, socket: sockets.client });
   return {
     socket: sockets.client,
     sftp: async (how) => SftpClient.start(await ssh.openSftp(), how),

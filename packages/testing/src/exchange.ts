@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
-import { FrameReader, maxPacketBytes, Reader, SSH_FXP, Writer } from "@sluice/core/protocol";
+import { FrameReader, maxPacketBytes, Reader, SSH_FXP, type Writer } from "@sluice/core/protocol";
+import { packet } from "./packet.ts";
 
 /** Packets kept that nobody has asked for yet; a server that sends more is at fault. */
 const maxStray = 1024;
@@ -75,16 +76,13 @@ export class Exchange {
       const request = this.#waiting.shift();
       if (request === undefined) return;
       this.#lastId = (this.#lastId % 0x7fff_ffff) + 1;
-      const writer = new Writer().u32(0).u8(request.type).u32(this.#lastId);
       try {
-        request.write(writer);
+        const bytes = packet(request.type, (writer) => request.write(writer.u32(this.#lastId)));
+        this.#pending.set(this.#lastId, request);
+        this.#channel.write(bytes);
       } catch (error) {
         request.reject(error as Error);
-        continue;
       }
-      writer.patchU32(0, writer.length - 4);
-      this.#pending.set(this.#lastId, request);
-      this.#channel.write(writer.finish());
     }
   }
 
@@ -92,7 +90,7 @@ export class Exchange {
     if (this.#failure !== undefined) return;
     this.#frames.push(piece);
     try {
-      for (let packet = this.#frames.next(); packet !== undefined; packet = this.#frames.next()) this.#deliver(packet);
+      for (let next = this.#frames.next(); next !== undefined; next = this.#frames.next()) this.#deliver(next);
     } catch (error) {
       this.#fail(error as Error);
       this.#channel.destroy();

@@ -1,6 +1,7 @@
 export { SftpClient, type ServerLimits, type SftpClientOptions } from "./client.ts";
 export { connect, type ConnectOptions, type TestConnection } from "./connect.ts";
 export { capturedLog, type CapturedLog, type LogRecord } from "./log.ts";
+export { packet } from "./packet.ts";
 export { SftpRequests, type ClientHandle, type ClientPath, type SymlinkOrder } from "./requests.ts";
 export { startTestServer, testHostKey, testUser, type TestServer, type TestServerOptions } from "./server.ts";
 export { StatusError } from "./status-error.ts";
@@ -18,9 +19,4 @@ export type { FaultyFileSystem } from "./faulty.ts";
 export { latch } from "./latch.ts";
 export type { Latch } from "./latch.ts";
 export { authAttempt, authMethodSuite } from "./auth-method-suite.ts";
-export type {
-  AttemptOptions,
-  AuthMethodSuiteOptions,
-  AuthMethodUnderTest,
-  AuthSample,
-} from "./auth-method-suite.ts";
+export type { AttemptOptions, AuthMethodSuiteOptions, AuthMethodUnderTest, AuthSample } from "./auth-method-suite.ts";
