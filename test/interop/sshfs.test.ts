@@ -1,0 +1,87 @@
+import { existsSync } from "node:fs";
+import { copyFile, mkdir, open, readFile, readdir, readlink, rename, stat, symlink } from "node:fs/promises";
+import * as path from "node:path";
+import { once } from "node:events";
+import { setTimeout as delay } from "node:timers/promises";
+import type { ChildProcess } from "node:child_process";
+import { bytesOf } from "./client.ts";
+import type { InteropClient, Path, Target } from "./client.ts";
+import { openSshLogin } from "./openssh.ts";
+import { notInstalled, run, start } from "./process.ts";
+import { describeClient } from "./suite.ts";
+
+interface Mount {
+  /** Where the root of the server is mounted. */
+  readonly point: string;
+  readonly program: ChildProcess;
+}
+
+/** A mounted server does what a directory does, so nothing is left out. */
+const sshfs: InteropClient<Mount> = {
+  name: "sshfs",
+  unavailable: notInstalled("sshfs", "fusermount3") ?? (existsSync("/dev/fuse") ? undefined : "no /dev/fuse"),
+  says: { unauthenticated: /ended without mounting/ },
+  connect: mount,
+  async close({ point, program }) {
+    const ended = once(program, "exit");
+    await run("fusermount3", ["-u", point]);
+    await ended;
+  },
+  put: async (link, local, remote) => copyFile(local, mounted(link, remote)),
+  get: async (link, remote, local) => copyFile(mounted(link, remote), local),
+  list: async (link, directory) => readdir(mounted(link, directory), { encoding: "buffer" }),
+  rename: async (link, from, to) => rename(mounted(link, from), mounted(link, to)),
+  overwrite: {
+    ends: "replaces",
+    rename: async (link, from, to) => rename(mounted(link, from), mounted(link, to)),
+  },
+  resumeGet: async (link, remote, local) => copyRest(mounted(link, remote), local),
+  resumePut: async (link, local, remote) => copyRest(local, mounted(link, remote)),
+  putTree: async (link, local, remote) => void (await run("cp", ["-r", local, mounted(link, remote)])),
+  getTree: async (link, remote, local) => void (await run("cp", ["-r", mounted(link, remote), local])),
+  symlink: async (link, target, place) => symlink(target, mounted(link, place)),
+  readlink: async (link, place) => readlink(mounted(link, place), { encoding: "buffer" }),
+  preserving: {
+    put: { keeps: ["mode", "time"], run: async (link, local, remote) => copyDated(local, mounted(link, remote)) },
+    get: { keeps: ["mode", "time"], run: async (link, remote, local) => copyDated(mounted(link, remote), local) },
+  },
+  rawNames: "listed",
+};
+
+/** Mounts in the foreground, so that the program stays ours to end, and without caches, so that the server is asked. */
+async function mount(target: Target): Promise<Mount> {
+  const { server, scratch } = target;
+  const point = path.join(scratch, "mount");
+  await mkdir(point);
+  const { configFile, env } = await openSshLogin(target);
+  const options = "dir_cache=no,entry_timeout=0,attr_timeout=0,auto_unmount";
+  const remote = `${server.user}@${server.host}:/`;
+  const program = start("sshfs", ["-f", "-F", configFile, "-o", options, remote, point], { env });
+  let printed = "";
+  program.stderr.on("data", (chunk: Buffer) => (printed += chunk.toString()));
+  const ended = once(program, "close");
+  const { dev } = await stat(path.dirname(point));
+  while (program.exitCode === null && (await stat(point)).dev === dev) await delay(20);
+  if (program.exitCode === null) return { point, program };
+  await ended;
+  throw new Error(`sshfs ended without mounting:\n${printed}`);
+}
+
+function mounted({ point }: Mount, remote: Path): Buffer {
+  return Buffer.concat([Buffer.from(point), bytesOf(remote)]);
+}
+
+/** Copies what `to` does not have yet. */
+async function copyRest(from: Path, to: Path): Promise<void> {
+  const whole = await readFile(from);
+  const { size } = await stat(to);
+  const file = await open(to, "r+");
+  await file.write(whole, size, whole.length - size, size);
+  await file.close();
+}
+
+async function copyDated(from: Path, to: Path): Promise<void> {
+  await run("cp", ["--preserve=mode,timestamps", from, to]);
+}
+
+describeClient(sshfs);
