@@ -26,7 +26,7 @@ export function longname(entry: NameEntry, nowMs: number = Date.now()): string {
   if (stats.type === undefined && stats.mode === undefined) return printable(name);
   const type = stats.type ?? "unknown";
   const rights = permissions(stats.mode ?? (type === "directory" ? 0o755 : 0o644));
-  const links = String(stats.linkCount ?? 1).padStart(4);
+  const links = String(stats.linkCount ?? 1).padStart(3);
   const owner = printable(stats.owner ?? String(stats.uid ?? 0)).padEnd(8);
   const group = printable(stats.group ?? String(stats.gid ?? 0)).padEnd(8);
   const size = String(stats.size ?? 0).padStart(8);
