@@ -4,8 +4,8 @@ import { Mistake } from "./mistake.ts";
 import { readUsers } from "./reader.ts";
 import { replaceFile, targetOf } from "./replace.ts";
 import { Source, usersFileError } from "./source.ts";
-import type { UserSummary } from "./summary.ts";
-import { readText } from "./users-file.ts";
+import { summaryOf, type UserSummary } from "./summary.ts";
+import { readText, readUsersFile } from "./users-file.ts";
 import { identify } from "./watch.ts";
 
 /**
@@ -35,7 +35,7 @@ export async function editUsersFile<T>(path: string, change: (users: UsersEditor
 
 /** Everybody in a users file, without secrets. @throws SetupError `ERR_SLUICE_USERS_FILE` with everything that is wrong with it. */
 export async function listUsers(path: string): Promise<UserSummary[]> {
-  return new UsersEditor(path, (await readText(path)).text).listUsers();
+  return [...(await readUsersFile(path)).values()].map(summaryOf);
 }
 
 async function changed<T>(path: string, change: () => T | Promise<T>): Promise<T> {

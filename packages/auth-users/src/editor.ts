@@ -40,8 +40,10 @@ export class UsersEditor {
     return this.#source.text;
   }
 
-  /** Everybody in the file, without secrets. @throws SetupError where the file as it is now has mistakes. */
+  /** Everybody in the file, without secrets; nobody in a new one. @throws SetupError where the file as it is now has mistakes. */
   listUsers(): UserSummary[] {
+    // Nothing has been written yet, where there was no file.
+    if (isEmpty(this.#source.document.contents)) return [];
     return [...readUsers(this.#source).values()].map(summaryOf);
   }
 
