@@ -86,7 +86,10 @@ function changesOwner(stats: NodeStats, { uid = stats.uid, gid = stats.gid }: At
   return uid !== stats.uid || gid !== stats.gid;
 }
 
-function timesOf(stats: NodeStats, attributes: Attributes): [atime: number | Date, mtime: number | Date] | undefined {
+function timesOf(
+  stats: NodeStats,
+  attributes: Attributes,
+): [atime: number | string, mtime: number | string] | undefined {
   const { atimeMs, mtimeMs } = attributes;
   if (atimeMs === undefined && mtimeMs === undefined) return undefined;
   return [secondsOf(atimeMs ?? stats.atimeMs), secondsOf(mtimeMs ?? stats.mtimeMs)];
@@ -94,13 +97,14 @@ function timesOf(stats: NodeStats, attributes: Attributes): [atime: number | Dat
 
 /**
  * A time as Node takes it: seconds in a double, which libuv cuts off at the microsecond or, in newer versions, the
- * nanosecond. The nearest double may lie just below the time that is meant and would come back one unit earlier, so the one
- * above it is taken. Numbers below zero Node replaces by the present; dates it takes.
+ * nanosecond. The nearest double may fall just short of the time that is meant and would come back one unit nearer to zero,
+ * so the next one is taken. Numbers below zero Node replaces by the present, but not their digits.
  */
-export function secondsOf(timeMs: number): number | Date {
-  if (timeMs < 0) return new Date(Math.floor(timeMs));
-  const micros = Math.round(timeMs * 1000);
-  const seconds = micros / 1e6;
-  const whole = Math.floor(seconds);
-  return (seconds - whole) * 1e6 < micros - whole * 1e6 ? seconds + (seconds * Number.EPSILON) / 2 : seconds;
+export function secondsOf(timeMs: number): number | string {
+  const micros = Math.round(Math.abs(timeMs) * 1000);
+  const nearest = micros / 1e6;
+  const whole = Math.floor(nearest);
+  const short = (nearest - whole) * 1e6 < micros - whole * 1e6;
+  const seconds = short ? nearest + (nearest * Number.EPSILON) / 2 : nearest;
+  return timeMs < 0 ? `-${seconds}` : seconds;
 }

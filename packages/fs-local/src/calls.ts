@@ -104,7 +104,7 @@ export const symlink: Calls<[target: HostPath, path: HostPath], void> = step(
   promisify<HostPath, HostPath>(fs.symlink),
 );
 
-type Seconds = number | Date;
+type Seconds = number | string;
 export const chmod: Calls<[path: HostPath, mode: number], void> = step(fs.chmodSync, promisify(fs.chmod));
 export const fchmod: Calls<[fd: number, mode: number], void> = step(fs.fchmodSync, promisify(fs.fchmod));
 export const chown: Calls<[path: HostPath, uid: number, gid: number], void> = step(fs.chownSync, promisify(fs.chown));
