@@ -11,7 +11,7 @@ export interface ClientProfile {
  * to a server whose identification does not say OpenSSH.
  */
 const profiles: readonly ClientProfile[] = [
-  { ident: /^(?:WinSCP|ssh2js|SSHJ|Cyberduck|AsyncSSH)/i, symlinkOrder: "link-first" },
+  { ident: /^(?:WinSCP|ssh2js|SSHJ|Cyberduck|AsyncSSH|Ruby\/Net::SSH)/i, symlinkOrder: "link-first" },
 ];
 
 const usual: ClientProfile = { ident: /^/, symlinkOrder: "target-first" };
