@@ -6,7 +6,7 @@ import { SetupError } from "./errors.ts";
 import type { Extension } from "./extension.ts";
 import type { FileSystemSource } from "./filesystem.ts";
 import type { Logger } from "./log.ts";
-import { nearest } from "./options.ts";
+import { nearest } from "./nearest.ts";
 import type { Mounts } from "./mounts.ts";
 import type { Step } from "./pipeline.ts";
 import type { PluginHost, Which } from "./plugin.ts";

@@ -1,7 +1,8 @@
 export { createServer, type CloseOptions, type Server } from "./server.ts";
 export type { ListenAddress, ListenOptions } from "./listener.ts";
 export type { HostKeyInput, Limits, ServerOptions } from "./options.ts";
-export { defaultLimits, nearest } from "./options.ts";
+export { nearest } from "./nearest.ts";
+export { defaultLimits } from "./options.ts";
 export { generateHostKey, readHostKey, type GeneratedHostKey, type HostKeyInfo } from "./ssh/hostkeys.ts";
 export { fingerprintOf, sameKey } from "./auth/public-key.ts";
 export { version } from "./version.ts";
@@ -98,3 +99,4 @@ export { ServiceContainer, type Services, type ServiceScope } from "./services.t
 export type { Extension, ExtensionFields } from "./extension.ts";
 export { defaultPenalties, type Penalties } from "./sources.ts";
 export { defaultRekeyLimits, type RekeyLimits } from "./ssh/rekey.ts";
+export type { AlgorithmLists, AlgorithmOptions } from "./ssh/algorithms.ts";

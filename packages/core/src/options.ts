@@ -3,6 +3,8 @@ import type { RemoteEnd } from "./connection.ts";
 import type { Logger, LogOptions } from "./log.ts";
 import type { Services } from "./services.ts";
 import { defaultPenalties, readStartups, type Penalties } from "./sources.ts";
+import { nearest } from "./nearest.ts";
+import { resolveAlgorithms, type AlgorithmOptions } from "./ssh/algorithms.ts";
 import { defaultRekeyLimits, type RekeyLimits } from "./ssh/rekey.ts";
 import { SetupError } from "./errors.ts";
 
@@ -65,6 +67,10 @@ export interface ServerOptions {
   readonly maxStartups?: string;
   /** For how long sources are refused that misbehave (sshd_config, PerSourcePenalties). `false` for not at all. */
   readonly penalties?: false | Partial<Penalties>;
+  /** What is offered to clients; `compatible` adds key exchanges over finite fields. @default "modern" */
+  readonly algorithms?: AlgorithmOptions;
+  /** Refuse clients without strict key exchange, whose first packets could be cut off unseen (CVE-2023-48795). @default false */
+  readonly requireStrictKex?: boolean;
   /** When keys are exchanged anew. */
   readonly rekey?: Partial<RekeyLimits>;
   /** Where the log goes: options, or a logger of yours. */
@@ -104,6 +110,8 @@ const optionNames = [
   "deny",
   "maxStartups",
   "penalties",
+  "algorithms",
+  "requireStrictKex",
   "rekey",
   "log",
   "services",
@@ -123,6 +131,7 @@ export function checkOptions(options: ServerOptions): Limits {
   if (!["auto", "openssh", "spec"].includes(options.symlinkOrder ?? "auto")) {
     fail('symlinkOrder: "auto", "openssh" or "spec" is needed');
   }
+  resolveAlgorithms(options.algorithms);
   readStartups(options.maxStartups ?? defaultStartups);
   checkNumbers("penalties.", options.penalties === false ? {} : (options.penalties ?? {}), defaultPenalties);
   checkNumbers("rekey.", options.rekey ?? {}, defaultRekeyLimits);
@@ -154,27 +163,4 @@ function refuseUnknown(prefix: string, given: readonly string[], known: readonly
     const near = nearest(name, known);
     fail(`${prefix}${name}: unknown option${near === undefined ? "" : `; did you mean "${near}"?`}`);
   }
-}
-
-/** The known name that differs least from what was written, if it is near enough to be meant. */
-export function nearest(name: string, known: readonly string[]): string | undefined {
-  const ranked = known.map((candidate) => ({
-    candidate,
-    distance: editDistance(name.toLowerCase(), candidate.toLowerCase()),
-  }));
-  const best = ranked.sort((a, b) => a.distance - b.distance)[0];
-  return best !== undefined && best.distance <= Math.max(2, Math.floor(name.length / 3)) ? best.candidate : undefined;
-}
-
-function editDistance(a: string, b: string): number {
-  let previous = Array.from({ length: b.length + 1 }, (_, i) => i);
-  for (let i = 1; i <= a.length; i++) {
-    const row = [i];
-    for (let j = 1; j <= b.length; j++) {
-      const change = (previous[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      row.push(Math.min(change, (previous[j] ?? 0) + 1, (row[j - 1] ?? 0) + 1));
-    }
-    previous = row;
-  }
-  return previous[b.length] ?? 0;
 }

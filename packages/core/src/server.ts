@@ -22,6 +22,7 @@ import type { Plugin, PluginHost } from "./plugin.ts";
 import { ServiceContainer } from "./services.ts";
 import { defaultPenalties, readStartups, Sources } from "./sources.ts";
 import { SshConnection, type ConnectionSetup } from "./ssh-connection.ts";
+import { resolveAlgorithms, type AlgorithmLists } from "./ssh/algorithms.ts";
 import { loadHostKey, type HostKey } from "./ssh/hostkeys.ts";
 import { defaultRekeyLimits } from "./ssh/rekey.ts";
 import { hasNativeCrypto } from "./ssh/ssh2.ts";
@@ -83,6 +84,7 @@ class SluiceServer extends Host implements Server {
   readonly #plugins: Plugin[] = [];
   readonly #connections = new Set<SshConnection>();
   readonly #sources: Sources;
+  readonly #algorithms: AlgorithmLists;
   #listeners: Listener[] = [];
   #ready: Promise<void> | undefined;
   #closing: Promise<void> | undefined;
@@ -113,6 +115,7 @@ class SluiceServer extends Host implements Server {
     this.#limits = limits;
     this.#rootLog = log;
     this.#services = services;
+    this.#algorithms = resolveAlgorithms(options.algorithms);
     const { penalties } = options;
     this.#sources = new Sources({
       ...limits,
@@ -229,6 +232,7 @@ class SluiceServer extends Host implements Server {
       login: {
         policy,
         limits: this.#limits,
+        signatureAlgorithms: this.#algorithms.publicKey,
         guards: beforeLogin.map((listener) => listener.run),
         observers: afterLogin.map((listener) => listener.run),
       },
@@ -278,6 +282,8 @@ class SluiceServer extends Host implements Server {
       connection.start({
         hostKeys: this.#hostKeys,
         ident: this.#options.ident ?? "Sluice",
+        algorithms: this.#algorithms,
+        requireStrictKex: this.#options.requireStrictKex ?? false,
         rekey: { ...defaultRekeyLimits, ...this.#options.rekey },
         stallMs: this.#limits.stallMs,
         banner: typeof this.#options.banner === "function" ? this.#options.banner(remote) : this.#options.banner,

@@ -32,6 +32,8 @@ export type AuthAnswer =
 export interface LoginSetup {
   readonly policy: Policy;
   readonly limits: Pick<Limits, "authAttempts" | "authRequests">;
+  /** Accepted from users' keys. */
+  readonly signatureAlgorithms: readonly string[];
   readonly guards: readonly ((login: Login) => void | Promise<void>)[];
   readonly observers: readonly ((login: Login, verdict: Verdict) => void)[];
 }
@@ -83,7 +85,7 @@ export class LoginProcess {
   }
 
   async #decideKey(request: AuthRequest & { mechanism: "publickey" }, login: Login): Promise<AuthAnswer> {
-    const key = readPublicKey(request.blob, request.algorithm);
+    const key = readPublicKey(request.blob, request.algorithm, this.#setup.signatureAlgorithms);
     const query = request.verifySignature === undefined;
     if (typeof key === "string") {
       if (!query) this.#tell(login, refused(key));

@@ -24,9 +24,14 @@ export function fingerprintOf(blob: Uint8Array): string {
 /**
  * Reads what the client sent as its key. Only the type is looked at: the rest is parsed when the key is known to be authorised.
  *
+ * @param accepted the signature algorithms that the server takes
  * @returns the key, or why it is not acceptable
  */
-export function readPublicKey(blob: Buffer, signatureAlgorithm: string): PublicKey | string {
+export function readPublicKey(
+  blob: Buffer,
+  signatureAlgorithm: string,
+  accepted: readonly string[],
+): PublicKey | string {
   if (blob.length > maxBlobBytes) return "The key is too large";
   let type: string;
   try {
@@ -37,7 +42,7 @@ export function readPublicKey(blob: Buffer, signatureAlgorithm: string): PublicK
   const algorithms = signatureAlgorithms[type];
   if (!Object.hasOwn(signatureAlgorithms, type) || algorithms === undefined)
     return `Keys of type ${type} are not accepted`;
-  if (!algorithms.includes(signatureAlgorithm))
+  if (!algorithms.includes(signatureAlgorithm) || !accepted.includes(signatureAlgorithm))
     return `Signatures by ${signatureAlgorithm} are not accepted for ${type} keys`;
   return { type, blob, fingerprint: fingerprintOf(blob) };
 }

@@ -1,7 +1,37 @@
-import { hasNativeCrypto, type Algorithms } from "./ssh2.ts";
+import { SetupError } from "../errors.ts";
+import { nearest } from "../nearest.ts";
+import { hasNativeCrypto } from "./ssh2.ts";
 
-/** What is offered to clients: no SHA-1, no CBC, no compression. */
-export const offeredAlgorithms: Algorithms = {
+/** Algorithms by what they are for, each list in the order of preference, by their IANA names. */
+export interface AlgorithmLists {
+  /** Key exchange. */
+  readonly kex: readonly string[];
+  readonly cipher: readonly string[];
+  /** Message authentication, for ciphers that do not bring their own. */
+  readonly mac: readonly string[];
+  /** Signatures of the host keys. */
+  readonly serverHostKey: readonly string[];
+  /** Signatures of users' keys. */
+  readonly publicKey: readonly string[];
+}
+
+/** A preset, or lists; lists that are absent are those of `modern`. */
+export type AlgorithmOptions = "modern" | "compatible" | Partial<AlgorithmLists>;
+
+const signatures = [
+  "ssh-ed25519",
+  "ecdsa-sha2-nistp256",
+  "ecdsa-sha2-nistp384",
+  "ecdsa-sha2-nistp521",
+  "rsa-sha2-512",
+  "rsa-sha2-256",
+];
+
+// In JavaScript chacha20 is the slowest by far, yet OpenSSH asks for it first: it is offered with the native addon only.
+const chacha20 = "chacha20-poly1305@openssh.com";
+
+/** No SHA-1, no CBC, no group exchange, no compression. */
+const modern: AlgorithmLists = {
   // Curves alone: an exchange over a finite field costs fifteen times as much, which a flood would make us pay.
   kex: [
     "curve25519-sha256",
@@ -10,23 +40,54 @@ export const offeredAlgorithms: Algorithms = {
     "ecdh-sha2-nistp384",
     "ecdh-sha2-nistp521",
   ],
-  serverHostKey: [
-    "ssh-ed25519",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "rsa-sha2-512",
-    "rsa-sha2-256",
-  ],
   cipher: [
-    // In JavaScript chacha20 is the slowest by far, yet OpenSSH asks for it first: it is offered with the native addon only.
-    ...(hasNativeCrypto ? (["chacha20-poly1305@openssh.com"] as const) : []),
+    ...(hasNativeCrypto ? [chacha20] : []),
     "aes128-gcm@openssh.com",
     "aes256-gcm@openssh.com",
     "aes128-ctr",
     "aes192-ctr",
     "aes256-ctr",
   ],
-  hmac: ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"],
-  compress: ["none"],
+  mac: ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"],
+  serverHostKey: signatures,
+  publicKey: signatures,
 };
+
+/** For clients that know no curves: finite fields too, from 2,048 bits. */
+const compatible: AlgorithmLists = {
+  ...modern,
+  kex: [
+    ...modern.kex,
+    "diffie-hellman-group14-sha256",
+    "diffie-hellman-group16-sha512",
+    "diffie-hellman-group18-sha512",
+  ],
+};
+
+const known: AlgorithmLists = { ...compatible, cipher: [...new Set([chacha20, ...modern.cipher])] };
+
+/** The lists that an option stands for. @throws SetupError `ERR_SLUICE_OPTIONS` that names the list and the algorithm */
+export function resolveAlgorithms(options: AlgorithmOptions = "modern"): AlgorithmLists {
+  if (options === "modern") return modern;
+  if (options === "compatible") return compatible;
+  if (typeof options !== "object") fail('algorithms: "modern", "compatible" or lists are needed');
+  for (const [name, list] of Object.entries(options)) {
+    if (!Object.hasOwn(known, name)) fail(`algorithms.${name}: unknown list${hint(name, Object.keys(known))}`);
+    if (!Array.isArray(list) || list.length === 0) fail(`algorithms.${name}: at least one algorithm is needed`);
+    const allowed = known[name as keyof AlgorithmLists];
+    for (const algorithm of list as readonly unknown[]) {
+      if (allowed.includes(String(algorithm))) continue;
+      fail(`algorithms.${name}: "${String(algorithm)}" is not supported${hint(String(algorithm), allowed)}`);
+    }
+  }
+  return { ...modern, ...options };
+}
+
+function hint(name: string, names: readonly string[]): string {
+  const near = nearest(name, names);
+  return near === undefined ? `; there are: ${names.join(", ")}` : `; did you mean "${near}"?`;
+}
+
+function fail(message: string): never {
+  throw new SetupError("ERR_SLUICE_OPTIONS", message);
+}

@@ -1,21 +1,13 @@
 import { SSH_MSG } from "./messages.ts";
 import { KexInit, type Ssh2Offer, type Ssh2Protocol } from "./ssh2.ts";
 
-/** Signature algorithms accepted from users' keys, told to clients by EXT_INFO (RFC 8308, section 3.1). */
-const signatureAlgorithms = [
-  "ssh-ed25519",
-  "ecdsa-sha2-nistp256",
-  "ecdsa-sha2-nistp384",
-  "ecdsa-sha2-nistp521",
-  "rsa-sha2-512",
-  "rsa-sha2-256",
-].join(",");
-
 /**
  * Mends what ssh2 gets wrong in the handshake, before it has sent its KEXINIT: it offers SHA-1 signatures of an RSA host key whatever the
  * options say, and announces a list of signature algorithms in which two names are run together.
+ *
+ * @param signatureAlgorithms accepted from users' keys, told to clients by EXT_INFO (RFC 8308, section 3.1)
  */
-export function mendHandshake(protocol: Ssh2Protocol): void {
+export function mendHandshake(protocol: Ssh2Protocol, signatureAlgorithms: readonly string[]): void {
   protocol._offer = withoutSha1(protocol._offer);
   const complete = protocol._onHandshakeComplete;
   let first = true;
@@ -26,7 +18,7 @@ export function mendHandshake(protocol: Ssh2Protocol): void {
     if (announce) {
       // Sent by us, in place of ssh2's own.
       kex.remoteExtInfoEnabled = false;
-      sendExtInfo(protocol);
+      sendExtInfo(protocol, signatureAlgorithms.join(","));
     }
     complete(...negotiated);
   };
@@ -49,7 +41,7 @@ function withoutSha1({ lists }: Ssh2Offer): Ssh2Offer {
   });
 }
 
-function sendExtInfo(protocol: Ssh2Protocol): void {
+function sendExtInfo(protocol: Ssh2Protocol, signatureAlgorithms: string): void {
   const { write } = protocol._packetRW;
   const name = "server-sig-algs";
   let at = write.allocStart;

@@ -47,6 +47,8 @@ export interface Ssh2Protocol {
   readonly _server: boolean;
   readonly _authenticated: boolean;
   readonly _authsQueue: string[];
+  /** Set by the first key exchange. */
+  readonly _strictMode: boolean | undefined;
   /** Defined while keys are exchanged. */
   readonly _kexinit: Buffer | undefined;
   readonly _kex: { readonly sessionID?: Buffer; remoteExtInfoEnabled: boolean } | undefined;

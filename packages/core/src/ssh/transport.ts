@@ -4,7 +4,7 @@ import type { AuthAnswer, AuthRequest } from "../auth/login.ts";
 import type { Questions } from "../auth/method.ts";
 import type { Channel } from "../channel.ts";
 import type { NegotiatedAlgorithms } from "../connection.ts";
-import { offeredAlgorithms } from "./algorithms.ts";
+import type { AlgorithmLists } from "./algorithms.ts";
 import { SshChannel } from "./channel.ts";
 import { Guard } from "./guard.ts";
 import { mendHandshake } from "./handshake.ts";
@@ -14,7 +14,14 @@ import { SSH_DISCONNECT } from "./messages.ts";
 import { RekeyWatch, type RekeyLimits } from "./rekey.ts";
 import { watchStall } from "./stall.ts";
 import { Server, utils, type AuthContext, type KeyboardAuthContext, type Ssh2Algorithms } from "./ssh2.ts";
-import type { ParsedKey, PublicKeyAuthContext, Ssh2Connection, Ssh2Internals, Ssh2Session } from "./ssh2.ts";
+import type {
+  Algorithms,
+  ParsedKey,
+  PublicKeyAuthContext,
+  Ssh2Connection,
+  Ssh2Internals,
+  Ssh2Session,
+} from "./ssh2.ts";
 
 /** How long a peer may take to close its side once it has been told to go. */
 const lingerMs = 2000;
@@ -24,6 +31,8 @@ export interface TransportOptions {
   readonly hostKeys: readonly HostKey[];
   readonly ident: string;
   readonly banner: string | undefined;
+  readonly algorithms: AlgorithmLists;
+  readonly requireStrictKex: boolean;
   readonly rekey: RekeyLimits;
   /** How long a peer may take nothing of what is sent to it. */
   readonly stallMs: number;
@@ -63,7 +72,7 @@ export class Transport {
     this.#listener = listener;
     const server = new Server({
       hostKeys: options.hostKeys.map((key) => ({ key: key.parsed })),
-      algorithms: offeredAlgorithms,
+      algorithms: offer(options.algorithms),
       ident: options.ident,
       ...(options.banner === undefined ? {} : { banner: options.banner }),
     });
@@ -141,7 +150,7 @@ export class Transport {
     this.#client = client;
     const { _protocol: protocol } = internals(client);
     const moved = (): number => this.#moved();
-    mendHandshake(protocol);
+    mendHandshake(protocol, this.#options.algorithms.publicKey);
     const rekey = (this.#rekey = new RekeyWatch(protocol, this.#options.rekey, moved, () => {
       this.#listener.failed(new Error("The key exchange took too long"));
       this.#socket.destroy();
@@ -163,6 +172,10 @@ export class Transport {
     });
     client.on("handshake", (negotiated) => {
       rekey.done();
+      if (this.#options.requireStrictKex && protocol._strictMode !== true) {
+        this.#violate("The client has no strict key exchange");
+        return;
+      }
       this.#listener.negotiated(algorithmsOf(negotiated));
       this.#drained();
     });
@@ -246,6 +259,11 @@ export class Transport {
     const { bytesRead = 0, bytesWritten = 0 } = this.#socket as Partial<Socket>;
     return bytesRead + bytesWritten;
   }
+}
+
+function offer({ kex, serverHostKey, cipher, mac }: AlgorithmLists): Algorithms {
+  // The names were checked when the options were: ssh2's types list each one.
+  return { kex, serverHostKey, cipher, hmac: mac, compress: ["none"] } as unknown as Algorithms;
 }
 
 function internals(client: Ssh2Connection): Ssh2Internals {
