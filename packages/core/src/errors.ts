@@ -94,46 +94,48 @@ export class SftpError extends Error {
 
   /** Whether a value is an `SftpError`. By name, not `instanceof`: a plugin may carry its own copy of this package. */
   static is(value: unknown): value is SftpError {
-    return (
-      value instanceof Error &&
-      value.name === "SftpError" &&
-      ((value as { status?: unknown }).status as string) in statusCodes
-    );
+    if (!(value instanceof Error) || value.name !== "SftpError") return false;
+    const { status } = value as { status?: unknown };
+    return typeof status === "string" && Object.hasOwn(statusCodes, status);
   }
 }
 
-const statusOfErrno: Readonly<Record<string, ErrorStatus>> = {
-  ENOENT: "noSuchFile",
-  EACCES: "permissionDenied",
-  EPERM: "permissionDenied",
-  EROFS: "writeProtect",
-  EEXIST: "alreadyExists",
-  ENOTDIR: "notADirectory",
-  EISDIR: "isADirectory",
-  ENOTEMPTY: "directoryNotEmpty",
-  ENOSPC: "noSpace",
-  EDQUOT: "quotaExceeded",
-  ELOOP: "linkLoop",
-  ENAMETOOLONG: "invalidFilename",
-  EILSEQ: "invalidFilename",
-  EINVAL: "invalidParameter",
-  EFBIG: "invalidParameter",
-  EBADF: "invalidHandle",
-  ENOSYS: "unsupported",
-  ENOTSUP: "unsupported",
-  EOPNOTSUPP: "unsupported",
-};
+const statusOfErrno = new Map<string, ErrorStatus>(
+  Object.entries({
+    ENOENT: "noSuchFile",
+    EACCES: "permissionDenied",
+    EPERM: "permissionDenied",
+    EROFS: "writeProtect",
+    EEXIST: "alreadyExists",
+    ENOTDIR: "notADirectory",
+    EISDIR: "isADirectory",
+    ENOTEMPTY: "directoryNotEmpty",
+    ENOSPC: "noSpace",
+    EDQUOT: "quotaExceeded",
+    ELOOP: "linkLoop",
+    ENAMETOOLONG: "invalidFilename",
+    EILSEQ: "invalidFilename",
+    EINVAL: "invalidParameter",
+    EFBIG: "invalidParameter",
+    EBADF: "invalidHandle",
+    ENOSYS: "unsupported",
+    ENOTSUP: "unsupported",
+    EOPNOTSUPP: "unsupported",
+  } as const),
+);
 
-const messageOfErrno: Readonly<Record<string, string>> = {
-  EXDEV: "Source and target are on different file systems",
-  EMFILE: "Too many open files",
-  ENFILE: "Too many open files",
-  EBUSY: "File is in use",
-  ETXTBSY: "File is in use",
-  EIO: "Input/output error",
-  EMLINK: "Too many links",
-  EFBIG: "File too large",
-};
+const messageOfErrno = new Map<string, string>(
+  Object.entries({
+    EXDEV: "Source and target are on different file systems",
+    EMFILE: "Too many open files",
+    ENFILE: "Too many open files",
+    EBUSY: "File is in use",
+    ETXTBSY: "File is in use",
+    EIO: "Input/output error",
+    EMLINK: "Too many links",
+    EFBIG: "File too large",
+  }),
+);
 
 /**
  * Turns an error of `node:fs` into a refusal by one fixed table, with our own text: the error's text holds the server's path.
@@ -143,8 +145,8 @@ export function fromNodeError(error: unknown): unknown {
   if (!(error instanceof Error) || SftpError.is(error)) return error;
   const code = (error as NodeJS.ErrnoException).code;
   if (code === undefined) return error;
-  const status = statusOfErrno[code];
-  const message = messageOfErrno[code];
+  const status = statusOfErrno.get(code);
+  const message = messageOfErrno.get(code);
   if (status === undefined && message === undefined) return error;
   return new SftpError(status ?? "failure", message, { detail: code, cause: error });
 }

@@ -1,5 +1,6 @@
 import type { Diversion, Guard, Middleware, Observer, OperationName, Outcome } from "./context.ts";
-import { fromNodeError, SftpError } from "./errors.ts";
+import type { ErrorStatus } from "./errors.ts";
+import { asRefusal } from "./refusal.ts";
 import type { RequestContext } from "./request-context.ts";
 
 /**
@@ -48,10 +49,19 @@ function around(step: StepOf<"serve">, inner: Run): Run {
     let downstream: Promise<void> | undefined;
     let pending = false;
     let finished = false;
+    let failure: { readonly error: unknown } | undefined;
+    // A second next() would be a second write; a late one would work on data that is no longer there.
+    const misused = (what: string): Promise<void> => {
+      const error = misuse(step, ctx, what);
+      if (finished) ctx.log.error({ err: error }, "A middleware misbehaved");
+      failure ??= { error };
+      const rejection = Promise.reject(error);
+      rejection.catch(() => undefined);
+      return rejection;
+    };
     const next = (): Promise<void> => {
-      // A second next() would be a second write; a late one would work on data that is no longer there.
-      if (downstream !== undefined) return Promise.reject(misuse(step, ctx, "called next() twice"));
-      if (finished) return Promise.reject(misuse(step, ctx, "called next() after it had returned"));
+      if (downstream !== undefined) return misused("called next() twice");
+      if (finished) return misused("called next() after it had returned");
       pending = true;
       downstream = inner(ctx).finally(() => {
         pending = false;
@@ -59,11 +69,10 @@ function around(step: StepOf<"serve">, inner: Run): Run {
       downstream.catch(() => undefined);
       return downstream;
     };
-    let failure: { readonly error: unknown } | undefined;
     try {
       await step.run(ctx as AnyContext, next);
     } catch (error) {
-      failure = { error };
+      failure ??= { error };
     }
     finished = true;
     // Nobody may answer while the request still runs below: the data would be acknowledged before it is written.
@@ -132,7 +141,6 @@ function isEnd(ctx: RequestContext<OperationName>): boolean {
   return (ctx.result as ArrayLike<unknown> | undefined)?.length === 0;
 }
 
-function statusOf(error: unknown): SftpError["status"] {
-  const known = fromNodeError(error);
-  return SftpError.is(known) ? known.status : "failure";
+function statusOf(error: unknown): ErrorStatus {
+  return asRefusal(error)?.status ?? "failure";
 }

@@ -91,14 +91,15 @@ export class ServiceContainer implements Services {
   // A cached factory registered server-wide but first resolved in a connection would keep that connection's values, so the
   // owner resolves, in its own container, and caches what was made as a plain value.
   #resolve<T>(key: Token<T>, recipe: Recipe): T {
-    if (this.#container.isRegistered(key.key)) return this.#container.resolve<T>(key.key);
+    if (this.#container.isRegistered(key.key)) return this.#container.resolve<{ value: T }>(key.key).value;
     if (this.#making.has(key.key)) {
       throw new SetupError("ERR_SLUICE_SERVICE", `The service "${key.name}" needs itself`);
     }
     this.#making.add(key.key);
     try {
       const value = recipe.make(this) as T;
-      this.#container.register(key.key, { useValue: value });
+      // In a box: to tsyringe, a provider of `undefined` or `null` is no provider.
+      this.#container.register(key.key, { useValue: { value } });
       this.#made.push({ name: key.name, value });
       return value;
     } finally {
