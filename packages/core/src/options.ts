@@ -42,6 +42,8 @@ export interface Limits {
   readonly readdirEntries: number;
   /** How long a client may take nothing of what is sent to it. @default 120000 */
   readonly stallMs: number;
+  /** How long a connection may do nothing after its login: no request arrives or is served, no data leaves. @default 900000 */
+  readonly idleMs: number;
 }
 
 /** What a server is made from. */
@@ -98,6 +100,7 @@ export const defaultLimits: Limits = {
   handles: 256,
   readdirEntries: 100,
   stallMs: 120_000,
+  idleMs: 900_000,
 };
 
 const optionNames = [

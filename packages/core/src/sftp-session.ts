@@ -71,6 +71,8 @@ export class SftpSession implements Session {
   #readBytes = cautiousReadBytes;
   #phase: "new" | "starting" | "open" | "ending" = "new";
   #eof = false;
+  #serving = 0;
+  #activeAt = performance.now();
   #tree: Tree | undefined;
 
   constructor(setup: SessionSetup, start: SessionStart) {
@@ -85,6 +87,7 @@ export class SftpSession implements Session {
     this.#scheduler = new Scheduler(setup.limits, () => this.#pump());
     start.channel.listen({
       data: (piece) => {
+        this.#activeAt = performance.now();
         this.#frames.push(piece);
         this.#pump();
       },
@@ -113,6 +116,11 @@ export class SftpSession implements Session {
   /** Requests being served now. */
   get inFlight(): number {
     return this.#scheduler.inFlight;
+  }
+
+  /** When data last moved, on the clock of `performance.now()`; now, while a request is served. */
+  get activeAt(): number {
+    return this.#serving > 0 ? performance.now() : this.#activeAt;
   }
 
   end(reason: string): void {
@@ -222,12 +230,15 @@ export class SftpSession implements Session {
   async #serve(dispatched: Dispatched, reply: ReplyMaker): Promise<void> {
     const ctx = new RequestContext(dispatched.op, dispatched.request, this);
     let frame: Uint8Array;
+    this.#serving += 1;
     try {
       frame = await this.#run(dispatched, ctx, reply);
     } catch (error) {
       const refusal = refusalOf(error, ctx.log);
       this.#channel.send(reply.error(refusal.status, refusal.message));
       return;
+    } finally {
+      this.#serving -= 1;
     }
     if (ctx.op !== "read") {
       this.#channel.send(frame);
@@ -235,6 +246,7 @@ export class SftpSession implements Session {
     }
     // Data counts against the budget until it has left, so that a client that does not read is not read from either.
     await new Promise<void>((sent) => this.#channel.send(frame, sent));
+    this.#activeAt = performance.now();
     if (ctx.frame !== undefined) returnFrame(ctx.frame);
   }
 

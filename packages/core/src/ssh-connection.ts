@@ -57,6 +57,8 @@ export class SshConnection implements Connection {
   #transport: Transport | undefined;
   #graceTimer: NodeJS.Timeout | undefined;
   #identTimer: NodeJS.Timeout | undefined;
+  #idleTimer: NodeJS.Timeout | undefined;
+  #activeAt = 0;
   #client = "";
   #algorithms: NegotiatedAlgorithms | undefined;
   #phase: ConnectionPhase = "handshake";
@@ -167,9 +169,21 @@ export class SshConnection implements Connection {
       this.#place.authenticated();
       this.#user = answer.user;
       this.#phase = "open";
+      this.#activeAt = performance.now();
+      this.#watchIdle(this.#setup.limits.idleMs);
       this.log.info({ user: answer.user.name, client: this.#client }, "Logged in");
     }
     return answer;
+  }
+
+  /** Looks again when the connection would have been idle for long enough. */
+  #watchIdle(afterMs: number): void {
+    this.#idleTimer = setTimeout(() => {
+      const last = Math.max(this.#activeAt, ...[...this.#sessions].map((session) => session.activeAt));
+      const left = last + this.#setup.limits.idleMs - performance.now();
+      if (left <= 0) this.end("The connection was idle");
+      else this.#watchIdle(left);
+    }, afterMs);
   }
 
   #openSession(channel: Channel): void {
@@ -195,6 +209,7 @@ export class SshConnection implements Connection {
             : "target-first",
       ended: (ended) => {
         this.#sessions.delete(ended);
+        this.#activeAt = performance.now();
         this.#allEnded?.();
       },
     });
@@ -211,6 +226,7 @@ export class SshConnection implements Connection {
   async #closed(): Promise<void> {
     clearTimeout(this.#graceTimer);
     clearTimeout(this.#identTimer);
+    clearTimeout(this.#idleTimer);
     this.#phase = "closed";
     this.#place.leave(this.#offence ?? this.#loginOffence());
     this.#abort.abort(new Error("The connection has ended"));
