@@ -30,7 +30,12 @@ export function untilSignal(server: Server, start: () => Promise<void>, closing:
       close(0);
     };
     const crashed = (error: unknown): void => {
-      server.log.fatal({ err: error }, "An error that nobody caught; the server closes");
+      try {
+        server.log.fatal({ err: error }, "An error that nobody caught; the server closes");
+      } catch {
+        // It may be the log that fails; an error in here would end the process with transfers under way.
+        console.error(error);
+      }
       if (!isClosing) close(1);
     };
     process.on("SIGINT", signalled);

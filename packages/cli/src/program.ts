@@ -16,6 +16,7 @@ Examples:
   sluice user add alice                 add a user to ./users.yaml; asks for the password
 `;
 
+/** Commands import what they need when they run: help and mistakes in the arguments answer at once. */
 function program(): Command {
   const sluice = new Command("sluice")
     .description("An SFTP server: a directory at once, or whatever a configuration file puts together.")

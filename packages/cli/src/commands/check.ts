@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { makeServer, openConfig } from "../config/open.ts";
 
 const examples = `
 Examples:
@@ -19,6 +18,7 @@ export function checkCommand(): Command {
 }
 
 async function check(options: { readonly config?: string }): Promise<void> {
+  const { makeServer, openConfig } = await import("../config/open.ts");
   const assembled = await openConfig(options.config);
   // Plugins are set up, which is where they read their files; nothing is served, and nothing goes to the log.
   const server = await makeServer(assembled, { level: "silent" });

@@ -1,5 +1,4 @@
 import { Command } from "commander";
-import { makeServer, openConfig } from "../config/open.ts";
 
 const examples = `
 Examples:
@@ -17,6 +16,7 @@ export function explainCommand(): Command {
 }
 
 async function explain(options: { readonly config?: string }): Promise<void> {
+  const { makeServer, openConfig } = await import("../config/open.ts");
   const server = await makeServer(await openConfig(options.config), { level: "silent" });
   console.log((await server.explain()).trimEnd());
   await server.close({ graceMs: 0 });

@@ -1,4 +1,3 @@
-import { generateHostKey, readHostKey } from "@sluice/core";
 import { Argument, Command, Option } from "commander";
 import { Failure } from "../failure.ts";
 import { writeNewKey } from "../keyfile.ts";
@@ -24,7 +23,11 @@ export function hostkeyCommand(): Command {
     .action(hostkey);
 }
 
-function hostkey(named: string | undefined, options: { readonly type: KeyType; readonly show?: boolean }): void {
+async function hostkey(
+  named: string | undefined,
+  options: { readonly type: KeyType; readonly show?: boolean },
+): Promise<void> {
+  const { generateHostKey, readHostKey } = await import("@sluice/core");
   const path = named ?? `./host_${options.type}`;
   if (options.show === true) {
     const { type, fingerprint, publicKey } = readHostKey({ path });

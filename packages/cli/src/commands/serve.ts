@@ -1,9 +1,8 @@
-import { logLevels, type LogLevel } from "@sluice/core";
+import type { LogLevel } from "@sluice/core";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { located, makeServer, openConfig } from "../config/open.ts";
 import { Failure } from "../failure.ts";
-import { untilSignal } from "../lifecycle.ts";
-import { serveDirectory } from "../quick.ts";
+
+const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const satisfies readonly LogLevel[];
 
 /** What `sluice serve` takes; all but `config` are for a directory. */
 interface ServeOptions {
@@ -66,22 +65,15 @@ async function serve(directory: string | undefined, options: ServeOptions): Prom
     const [given] = Object.keys(quick);
     if (given !== undefined)
       throw new Failure(`${flagOf(given)} is for a directory; the configuration has its own options`);
+    const { serveConfig } = await import("../serve-config.ts");
     process.exitCode = await serveConfig(config);
     return;
   }
   if (config !== undefined) throw new Failure("give a directory or --config, not both");
+  const { serveDirectory } = await import("../quick.ts");
   process.exitCode = await serveDirectory(directory, quick);
 }
 
 function flagOf(name: string): string {
   return `--${name.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
-}
-
-async function serveConfig(named: string | undefined): Promise<number> {
-  const assembled = await openConfig(named);
-  const server = await makeServer(assembled);
-  const listen = async (): Promise<void> => {
-    for (const where of assembled.listen) await located(assembled, () => server.listen(where));
-  };
-  return untilSignal(server, listen, () => server.log.info("Closing; transfers may finish"));
 }

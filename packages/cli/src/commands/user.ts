@@ -1,4 +1,4 @@
-import { editUsersFile, hashPassword, listUsers, type NewUser, type UserSummary } from "@sluice/auth-users";
+import type { editUsersFile, NewUser, UserSummary } from "@sluice/auth-users";
 import { Command } from "commander";
 import { readFile } from "node:fs/promises";
 import { Failure, reasonOf } from "../failure.ts";
@@ -104,16 +104,17 @@ async function key(
     throw new Failure("give a file of public keys (- for standard input), or --remove FINGERPRINT");
   }
   if (remove !== undefined) {
-    await editUsersFile(file, (users) => users.removeKey(name, remove));
+    await edit(file, (users) => users.removeKey(name, remove));
     console.log(`${name}: removed ${remove}`);
     return;
   }
   const keys = await readKeys(source ?? "-");
-  const added = await editUsersFile(file, (users) => keys.map((line) => users.addKey(name, line)));
+  const added = await edit(file, (users) => keys.map((line) => users.addKey(name, line)));
   for (const fingerprint of added) console.log(`${name}: added ${fingerprint}`);
 }
 
 async function list({ file }: InFile): Promise<void> {
+  const { listUsers } = await import("@sluice/auth-users");
   const users = await listUsers(file);
   const rows = users.map((user) => [
     user.name,
@@ -132,17 +133,20 @@ function statusOf({ disabled, expiresAt }: UserSummary): string {
   return `${expiresAt.getTime() <= Date.now() ? "expired" : "active until"} ${expiresAt.toISOString()}`;
 }
 
-async function change(
-  file: string,
-  name: string,
-  done: string,
-  edit: Parameters<typeof editUsersFile>[1],
-): Promise<void> {
-  await editUsersFile(file, edit);
+async function change(file: string, name: string, done: string, how: Change<unknown>): Promise<void> {
+  await edit(file, how);
   console.log(`${name}: ${done} in ${file}`);
 }
 
+type Change<T> = Parameters<typeof editUsersFile<T>>[1];
+
+async function edit<T>(file: string, how: Change<T>): Promise<T> {
+  const { editUsersFile } = await import("@sluice/auth-users");
+  return editUsersFile(file, how);
+}
+
 async function newHash(name: string, fromStdin: boolean): Promise<string> {
+  const { hashPassword } = await import("@sluice/auth-users");
   return hashPassword(await readNewPassword(fromStdin, `Password for ${name}`));
 }
 

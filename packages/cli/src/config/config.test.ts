@@ -131,6 +131,38 @@ symlinkOrder: both
   ]);
 });
 
+test("guards against floods may be set, and one of them left out", async () => {
+  const { options } = await open(
+    `${good}allow: [10.0.0.0/8]\ndeny: []\nmaxStartups: "1:2:3"\npenalties: false\nrekey: { ms: 5 }\n`,
+  );
+  expect(options).toMatchObject({
+    allow: ["10.0.0.0/8"],
+    deny: [],
+    maxStartups: "1:2:3",
+    penalties: false,
+    rekey: { ms: 5 },
+  });
+  expect(await errors(`${good}penalties: true\n`)).toEqual([
+    "x:6:12 penalties: expected false, or some of the penalties",
+  ]);
+  expect(await errors(`${good}penalties: { crashMs: 0, authMs: 1 }\n`)).toEqual([
+    "x:6:23 penalties.crashMs: expected a whole number from 1",
+    expect.stringMatching(/^x:6:26 penalties\.authMs: unknown option/),
+  ]);
+});
+
+test("algorithms are a preset or lists", async () => {
+  const { options } = await open(`${good}algorithms: compatible\nrequireStrictKex: true\n`);
+  expect(options).toMatchObject({ algorithms: "compatible", requireStrictKex: true });
+  expect(await errors(`${good}algorithms: { kex: [curve25519-sha256] }\n`)).toEqual([]);
+  expect(await errors(`${good}algorithms: old\n`)).toEqual([
+    'x:6:13 algorithms: expected "modern", "compatible", or lists of algorithms',
+  ]);
+  expect(await errors(`${good}algorithms: { kexx: [] }\n`)).toEqual([
+    'x:6:15 algorithms.kexx: unknown option; did you mean "kex"?',
+  ]);
+});
+
 test("what is missing is told where it belongs", async () => {
   expect(await errors("listen: 2022\n")).toEqual(["x:1:1 hostKeys: expected array, but it is missing"]);
   expect(await errors("# nothing\n")).toEqual(["x:1:1: expected object, received null"]);
@@ -380,4 +412,7 @@ test("what the server refuses is told at its position", async () => {
     'x:4:5 plugins[1]: Plugin "greet" is registered twice',
   ]);
   expect(await refused(`${good}auth: [[password]]\n`)).toEqual([expect.stringMatching(/^x:6:7 auth: /)]);
+  expect(await refused(`${good}  - { path: /, use: sluice-fs-box, options: { size: 3 } }\n`)).toEqual([
+    expect.stringMatching(/^x:6:5 mounts\[1\]: Mount "\/": already mounted/),
+  ]);
 });

@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { Failure, isSetupError, reasonOf } from "../failure.ts";
 import { assemble, type Assembled } from "./assemble.ts";
 import { findConfig, loadConfig } from "./load.ts";
-import { locate, renderProblems, type Problem } from "./source.ts";
+import { renderProblems, type Problem } from "./source.ts";
 
 /**
  * Finds, reads and checks the configuration. The process changes to the file's directory first, so that every relative path in it,
@@ -64,16 +64,20 @@ const keyOfCode: Readonly<Record<string, string>> = {
 };
 
 /** The server's own message, with the part of the configuration that it is about. */
-function setupProblem(error: Error & { readonly code: string }, { source, plugins }: Assembled): Problem {
-  const option = /^([a-z]+)(?:\.([a-z]+))?: (.*)$/is.exec(error.message);
-  if (error.code === "ERR_SLUICE_OPTIONS" && option !== null) {
-    const [, first = "", second, message = ""] = option;
-    const path = second === undefined ? [first] : [first, second];
-    if (locate(source.located, path) !== source.located) return { path, message };
+function setupProblem(error: Error & { readonly code: string }, { source, plugins, mounts }: Assembled): Problem {
+  const [, option, what] = /^([a-z]\w*(?:\.\w+)*): (.*)$/is.exec(error.message) ?? [];
+  const named = option?.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part)) ?? [];
+  if (what !== undefined && named[0] !== undefined && Object.hasOwn(Object(source.value), named[0])) {
+    return { path: named, message: what };
   }
   const key = keyOfCode[error.code];
-  const name = /^Plugin "([^"]+)"/.exec(error.message)?.[1];
-  const index = key === "plugins" ? plugins.findLastIndex((plugin) => plugin.name === name) : -1;
+  const name = /^(?:Plugin|Mount) "([^"]+)"/.exec(error.message)?.[1];
+  const index =
+    key === "plugins"
+      ? plugins.findLastIndex((plugin) => plugin.name === name)
+      : key === "mounts"
+        ? mounts.findLastIndex((mount) => mount.path === name)
+        : -1;
   const path = key === undefined ? [] : index < 0 ? [key] : [key, index];
   return { path, message: error.message };
 }

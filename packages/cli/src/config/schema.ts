@@ -1,4 +1,13 @@
-import { defaultLimits, logLevels, nearest, type ListenOptions, type OptionIssue } from "@sluice/core";
+import {
+  defaultLimits,
+  defaultPenalties,
+  defaultRekeyLimits,
+  logLevels,
+  nearest,
+  type AlgorithmLists,
+  type ListenOptions,
+  type OptionIssue,
+} from "@sluice/core";
 import { z } from "zod";
 import type { Config, MountConfig, PluginConfig } from "./config.ts";
 import type { Problem } from "./source.ts";
@@ -97,6 +106,23 @@ const logShape = {
   ).optional(),
 };
 
+const names = z.array(name);
+const algorithmShape = {
+  kex: names.optional(),
+  cipher: names.optional(),
+  mac: names.optional(),
+  serverHostKey: names.optional(),
+  publicKey: names.optional(),
+} satisfies Record<keyof AlgorithmLists, z.ZodType>;
+const algorithmPreset = z.enum(["modern", "compatible"], 'expected "modern", "compatible", or lists of algorithms');
+
+const neverTrue = z.literal(false, "expected false, or some of the penalties");
+
+/** Some of these, as whole numbers from 1. */
+function numbers(defaults: object): z.ZodType {
+  return strict(Object.fromEntries(Object.keys(defaults).map((key) => [key, positive.optional()])));
+}
+
 // Every option of a server is one of a configuration: what core adds does not compile until it is here.
 const shape = {
   listen: byShape((value) =>
@@ -111,9 +137,14 @@ const shape = {
   ident: name.optional(),
   plugins: z.array(plugin).optional(),
   mounts: z.array(strict(mountShape)).optional(),
-  limits: strict(
-    Object.fromEntries(Object.keys(defaultLimits).map((limit) => [limit, positive.optional()])),
-  ).optional(),
+  limits: numbers(defaultLimits).optional(),
+  allow: names.optional(),
+  deny: names.optional(),
+  maxStartups: name.optional(),
+  penalties: byShape((value) => (typeof value === "boolean" ? neverTrue : numbers(defaultPenalties))).optional(),
+  rekey: numbers(defaultRekeyLimits).optional(),
+  algorithms: byShape((value) => (isObject(value) ? strict(algorithmShape) : algorithmPreset)).optional(),
+  requireStrictKex: z.boolean().optional(),
   log: byShape((value) => (hasMethod(value, "child") ? accepted : strict(logShape))).optional(),
   services: aFunction.optional(),
   symlinkOrder: z.enum(["auto", "openssh", "spec"]).optional(),
