@@ -124,15 +124,14 @@ export class Host implements PluginHost {
 
   #listen<F>(list: Listener<F>[], run: F): void {
     this.#open();
+    this.#checkFunction(run);
     list.push({ plugin: this.#plugin, run });
   }
 
   #step(phase: Step["phase"], args: readonly unknown[]): void {
     this.#open();
     const [which, run] = args.length > 1 ? args : [undefined, args[0]];
-    if (typeof run !== "function") {
-      throw new SetupError("ERR_SLUICE_PLUGIN_SETUP", `Plugin "${this.#plugin}": a function is needed to register`);
-    }
+    this.#checkFunction(run);
     const operations = which === undefined ? undefined : ([which].flat() as OperationName[]);
     for (const name of operations ?? []) {
       if (operationNames.includes(name)) continue;
@@ -144,6 +143,11 @@ export class Host implements PluginHost {
       );
     }
     this.#to.steps.push({ plugin: this.#plugin, operations, phase, run } as unknown as Step);
+  }
+
+  #checkFunction(run: unknown): void {
+    if (typeof run === "function") return;
+    throw new SetupError("ERR_SLUICE_PLUGIN_SETUP", `Plugin "${this.#plugin}": a function is needed to register`);
   }
 
   #open(): void {

@@ -148,11 +148,18 @@ export function checkOptions(options: ServerOptions): Limits {
 
 export const defaultStartups = "10:30:100";
 
+/** The longest time that a timer of Node can wait for: 24.8 days. */
+const longestMs = 2 ** 31 - 1;
+
 function checkNumbers(prefix: string, given: object, known: object): void {
   refuseUnknown(prefix, Object.keys(given), Object.keys(known));
   for (const [name, value] of Object.entries(given)) {
-    if (Number.isSafeInteger(value) && (value as number) >= 1) continue;
-    fail(`${prefix}${name}: a whole number from 1 is needed, got ${String(value)}`);
+    if (!Number.isSafeInteger(value) || (value as number) < 1) {
+      fail(`${prefix}${name}: a whole number from 1 is needed, got ${String(value)}`);
+    }
+    if (name.endsWith("Ms") && (value as number) > longestMs) {
+      fail(`${prefix}${name}: at most ${longestMs} is possible, 24.8 days, got ${String(value)}`);
+    }
   }
 }
 

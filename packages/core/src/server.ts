@@ -180,7 +180,7 @@ class SluiceServer extends Host implements Server {
   }
 
   close(options: CloseOptions = {}): Promise<void> {
-    this.#closing ??= this.#stop(options.graceMs ?? 30_000);
+    this.#closing ??= this.#stop(Math.max(options.graceMs ?? 30_000, 0));
     return this.#closing;
   }
 

@@ -20,6 +20,7 @@ import { ReplyMaker, versionFrame } from "./protocol/replies.ts";
 import { readRequest } from "./protocol/requests.ts";
 import { v3 } from "./protocol/v3.ts";
 import { refusalOf } from "./refusal.ts";
+import { ReplyOrder } from "./reply-order.ts";
 import { RequestContext } from "./request-context.ts";
 import { Scheduler } from "./scheduler.ts";
 import { release, type OpenDirectory, type OpenFile, type Session } from "./session.ts";
@@ -65,6 +66,7 @@ export class SftpSession implements Session {
   readonly #channel: Channel;
   readonly #frames = new FrameReader(maxPacketBytes);
   readonly #scheduler: Scheduler;
+  readonly #order = new ReplyOrder();
   readonly #handles: Handles;
   readonly #abort = new AbortController();
   readonly #dropped: (OpenFile | OpenDirectory)[] = [];
@@ -174,11 +176,16 @@ export class SftpSession implements Session {
       this.#channel.send(reply.error(refusal.status, refusal.message));
       return;
     }
+    const { footprint, bytes } = dispatched;
+    const turn = footprint.kind === "range" ? this.#order.enter(footprint.file) : undefined;
     this.#scheduler.submit({
-      footprint: dispatched.footprint,
-      bytes: dispatched.bytes,
-      run: () => this.#serve(dispatched, reply),
-      drop: () => this.#drop(dispatched),
+      footprint,
+      bytes,
+      run: () => this.#serve(dispatched, reply, turn),
+      drop: () => {
+        turn?.(() => undefined);
+        this.#drop(dispatched);
+      },
     });
   }
 
@@ -227,7 +234,8 @@ export class SftpSession implements Session {
     this.#pump();
   }
 
-  async #serve(dispatched: Dispatched, reply: ReplyMaker): Promise<void> {
+  /** @param turn when the reply has to wait for earlier ones: takes what sends it */
+  async #serve(dispatched: Dispatched, reply: ReplyMaker, turn?: (send: () => void) => void): Promise<void> {
     const ctx = new RequestContext(dispatched.op, dispatched.request, this);
     let frame: Uint8Array;
     this.#serving += 1;
@@ -235,17 +243,17 @@ export class SftpSession implements Session {
       frame = await this.#run(dispatched, ctx, reply);
     } catch (error) {
       const refusal = refusalOf(error, ctx.log);
-      this.#channel.send(reply.error(refusal.status, refusal.message));
-      return;
+      frame = reply.error(refusal.status, refusal.message);
+      ctx.frame = undefined;
     } finally {
       this.#serving -= 1;
     }
-    if (ctx.op !== "read") {
+    if (turn === undefined) {
       this.#channel.send(frame);
       return;
     }
     // Data counts against the budget until it has left, so that a client that does not read is not read from either.
-    await new Promise<void>((sent) => this.#channel.send(frame, sent));
+    await new Promise<void>((sent) => turn(() => this.#channel.send(frame, sent)));
     this.#activeAt = performance.now();
     if (ctx.frame !== undefined) returnFrame(ctx.frame);
   }

@@ -1,5 +1,6 @@
 import { SSH_MSG } from "./messages.ts";
-import { KexInit, type Ssh2Offer, type Ssh2Protocol } from "./ssh2.ts";
+import { changeOffer } from "./offer.ts";
+import type { Ssh2Offer, Ssh2Protocol } from "./ssh2.ts";
 
 /**
  * Mends what ssh2 gets wrong in the handshake, before it has sent its KEXINIT: it offers SHA-1 signatures of an RSA host key whatever the
@@ -24,21 +25,9 @@ export function mendHandshake(protocol: Ssh2Protocol, signatureAlgorithms: reado
   };
 }
 
-function withoutSha1({ lists }: Ssh2Offer): Ssh2Offer {
-  const directions = (
-    from: Ssh2Offer["lists"]["cs"],
-  ): Record<"cipher" | "mac" | "compress" | "lang", readonly string[]> => ({
-    cipher: from.cipher.array,
-    mac: from.mac.array,
-    compress: from.compress.array,
-    lang: [],
-  });
-  return new KexInit({
-    kex: lists.kex.array,
-    serverHostKey: lists.serverHostKey.array.filter((algorithm) => algorithm !== "ssh-rsa"),
-    cs: directions(lists.cs),
-    sc: directions(lists.sc),
-  });
+function withoutSha1(offer: Ssh2Offer): Ssh2Offer {
+  const serverHostKey = offer.lists.serverHostKey.array.filter((algorithm) => algorithm !== "ssh-rsa");
+  return changeOffer(offer, { serverHostKey });
 }
 
 function sendExtInfo(protocol: Ssh2Protocol, signatureAlgorithms: string): void {

@@ -51,16 +51,35 @@ export interface Ssh2Protocol {
   readonly _strictMode: boolean | undefined;
   /** Defined while keys are exchanged. */
   readonly _kexinit: Buffer | undefined;
-  readonly _kex: { readonly sessionID?: Buffer; remoteExtInfoEnabled: boolean } | undefined;
+  readonly _kex: Ssh2KeyExchange | undefined;
   readonly _cipher: { readonly outSeqno: number; encrypt(packet: Buffer): void };
-  readonly _decipher: { readonly inSeqno: number };
+  readonly _decipher: { readonly inSeqno: number; _onPayload: (payload: Buffer) => unknown };
   readonly _packetRW: {
     readonly write: { readonly allocStart: number; alloc(length: number): Buffer; finalize(packet: Buffer): Buffer };
   };
+  /** The next packet is a wrong guess at the key exchange method, and not looked at. */
+  _skipNextInboundPacket: boolean;
   _offer: Ssh2Offer;
   _onHandshakeComplete: (...negotiated: unknown[]) => void;
   disconnect(reason: number): void;
   rekey(): void;
+  parse(data: Buffer, from: number, to: number): void;
+  cleanup(): void;
+}
+
+/** One key exchange under way, as far as the hybrid method changes it. */
+export interface Ssh2KeyExchange {
+  readonly sessionID?: Buffer;
+  /** For messages. */
+  type: string;
+  remoteExtInfoEnabled: boolean;
+  readonly negotiated: { kex: string };
+  /** The client's KEXINIT, as it goes into the exchange hash. */
+  _remoteKexinit: Buffer;
+  getPublicKey: () => Buffer;
+  convertPublicKey: (key: Buffer) => Buffer;
+  computeSecret: (key: Buffer) => Buffer | Error;
+  parse(payload: Buffer): unknown;
 }
 
 /** What the guard uses of ssh2's bookkeeping of channels. */
@@ -86,10 +105,32 @@ export interface Ssh2Internals {
 export const messageHandlers: (((protocol: Ssh2Protocol, payload: Buffer) => unknown) | undefined)[] =
   require("ssh2/lib/protocol/handlers.js") as (((protocol: Ssh2Protocol, payload: Buffer) => unknown) | undefined)[];
 
+/** Lists of algorithms to offer. */
+export interface Ssh2Lists {
+  readonly kex: readonly string[];
+  readonly serverHostKey: readonly string[];
+  readonly cs: Record<"cipher" | "mac" | "compress" | "lang", readonly string[]>;
+  readonly sc: Record<"cipher" | "mac" | "compress" | "lang", readonly string[]>;
+}
+
 /** Makes an offer from lists of algorithms. */
-export const KexInit: new (lists: {
-  kex: readonly string[];
-  serverHostKey: readonly string[];
-  cs: Record<"cipher" | "mac" | "compress" | "lang", readonly string[]>;
-  sc: Record<"cipher" | "mac" | "compress" | "lang", readonly string[]>;
-}) => Ssh2Offer = (require("ssh2/lib/protocol/kex.js") as { KexInit: never }).KexInit;
+export const KexInit: new (lists: Ssh2Lists) => Ssh2Offer = (
+  require("ssh2/lib/protocol/kex.js") as { KexInit: new (lists: Ssh2Lists) => Ssh2Offer }
+).KexInit;
+
+/** What a server side needs to exchange keys outside of a connection. */
+export interface Ssh2ProtocolConfig {
+  readonly server: true;
+  readonly ident: string;
+  readonly hostKeys: Record<string, { readonly type: string; getPublicSSH(): Buffer; sign(data: Buffer): Buffer }>;
+  readonly offer: Ssh2Offer;
+  readonly onWrite: (data: Buffer) => void;
+  readonly onError: (error: Error) => void;
+  /** The client's identification has come. */
+  readonly onHeader: () => void;
+  readonly onHandshakeComplete: (negotiated: { readonly kex: string }) => void;
+}
+
+/** ssh2's protocol object without a connection around it. */
+export const Protocol: new (config: Ssh2ProtocolConfig) => Ssh2Protocol =
+  require("ssh2/lib/protocol/Protocol.js") as new (config: Ssh2ProtocolConfig) => Ssh2Protocol;

@@ -11,6 +11,7 @@ import { mendHandshake } from "./handshake.ts";
 import type { HostKey } from "./hostkeys.ts";
 import { gateIdent } from "./ident.ts";
 import { SSH_DISCONNECT } from "./messages.ts";
+import { offerPostQuantum } from "./post-quantum.ts";
 import { RekeyWatch, type RekeyLimits } from "./rekey.ts";
 import { watchStall } from "./stall.ts";
 import { Server, utils, type AuthContext, type KeyboardAuthContext, type Ssh2Algorithms } from "./ssh2.ts";
@@ -33,6 +34,8 @@ export interface TransportOptions {
   readonly banner: string | undefined;
   readonly algorithms: AlgorithmLists;
   readonly requireStrictKex: boolean;
+  /** Whether `mlkem768x25519-sha256` is offered where `curve25519-sha256` is. @default true */
+  readonly postQuantum?: boolean;
   readonly rekey: RekeyLimits;
   /** How long a peer may take nothing of what is sent to it. */
   readonly stallMs: number;
@@ -151,6 +154,7 @@ export class Transport {
     const { _protocol: protocol } = internals(client);
     const moved = (): number => this.#moved();
     mendHandshake(protocol, this.#options.algorithms.publicKey);
+    if (this.#options.postQuantum !== false) offerPostQuantum(protocol);
     const rekey = (this.#rekey = new RekeyWatch(protocol, this.#options.rekey, moved, () => {
       this.#listener.failed(new Error("The key exchange took too long"));
       this.#socket.destroy();
