@@ -1,0 +1,45 @@
+import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { homedir, tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, expect, test } from "vitest";
+import { Failure } from "./failure.ts";
+import { openState, stateDirectory } from "./state.ts";
+
+let directory: string;
+beforeEach(() => {
+  directory = mkdtempSync(join(tmpdir(), "sluice-state-"));
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+test("the state folder is the one given, else the environment's, else the home directory's", () => {
+  const environment = { SLUICE_STATE_DIR: "/own", XDG_STATE_HOME: "/xdg" };
+  expect(stateDirectory("/given", environment)).toBe("/given");
+  expect(stateDirectory(undefined, environment)).toBe("/own");
+  expect(stateDirectory(undefined, { XDG_STATE_HOME: "/xdg" })).toBe("/xdg/sluice");
+  const inHome = join(homedir(), ".local", "state", "sluice");
+  expect(stateDirectory(undefined, { XDG_STATE_HOME: "relative" })).toBe(inHome);
+  expect(stateDirectory(undefined, {})).toBe(inHome);
+});
+
+test("the host key is made once, and known_hosts holds it for every address", () => {
+  const first = openState(join(directory, "a", "b"));
+  expect(first.isNew).toBe(true);
+  expect(statSync(first.hostKeyPath).mode & 0o777).toBe(0o600);
+  expect(readFileSync(first.knownHostsPath!, "utf8")).toMatch(/^\* ssh-ed25519 AAAA\S+\n$/);
+  const second = openState(join(directory, "a", "b"));
+  expect(second).toEqual({ ...first, isNew: false });
+});
+
+test("a folder that cannot be is told in one line", () => {
+  writeFileSync(join(directory, "file"), "");
+  expect(() => openState(join(directory, "file", "state"))).toThrow(Failure);
+  expect(() => openState(join(directory, "file", "state"))).toThrow(/^sluice: .*; name another folder with --state$/);
+});
+
+test.skipIf(process.getuid?.() === 0)("a folder that can only be read serves with the key that it has", () => {
+  openState(directory);
+  rmSync(join(directory, "known_hosts"));
+  chmodSync(directory, 0o500);
+  expect(openState(directory)).not.toHaveProperty("knownHostsPath");
+  chmodSync(directory, 0o700);
+});
