@@ -1,3 +1,4 @@
+import { callAll } from "./closing.ts";
 import { SetupError } from "./errors.ts";
 import type { FileSystem, FileSystemSource, SessionIdentity } from "./filesystem.ts";
 import { MountedTree, type MountedFileSystem } from "./mounted-tree.ts";
@@ -58,12 +59,18 @@ export class Mounts {
     return { fs, close: () => closeOwn(opened) };
   }
 
-  /** Closes the file systems that all sessions shared. */
+  /** Closes the file systems that all sessions shared, each once however often it is mounted and this is called. */
   async close(): Promise<void> {
-    for (const { source } of this.#mounts) if (typeof source !== "function") await source.close?.();
+    const shared = new Set<FileSystem>();
+    for (const { source } of this.#mounts.splice(0)) if (typeof source !== "function") shared.add(source);
+    await closeAll(shared);
   }
 }
 
-async function closeOwn(mounts: readonly { readonly fs: FileSystem; readonly own: boolean }[]): Promise<void> {
-  for (const { fs, own } of mounts) if (own) await fs.close?.();
+function closeOwn(mounts: readonly { readonly fs: FileSystem; readonly own: boolean }[]): Promise<void> {
+  return closeAll(mounts.filter(({ own }) => own).map(({ fs }) => fs));
+}
+
+function closeAll(fileSystems: Iterable<FileSystem>): Promise<void> {
+  return callAll([...fileSystems].map((fs) => () => fs.close?.()));
 }

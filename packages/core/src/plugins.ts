@@ -27,16 +27,27 @@ export function checkOrder(plugins: readonly Plugin[]): void {
 /** Checks a plugin's options and lets it register. Errors name the plugin. */
 export async function setUp(plugin: Plugin, host: PluginHost): Promise<void> {
   const { name } = plugin;
-  const issues = await plugin.validate();
-  if (issues.length > 0) {
-    const error = optionsError(name, issues);
-    throw new SetupError("ERR_SLUICE_PLUGIN_OPTIONS", `Plugin ${error.message}`, { issues });
-  }
+  let issues: Awaited<ReturnType<Plugin["validate"]>>;
   try {
-    await withDeadline(plugin.setup(host), setupLimitMs, `it took longer than ${setupLimitMs / 1000} s`);
+    issues = await plugin.validate();
+    if (issues.length === 0) {
+      await withDeadline(plugin.setup(host), setupLimitMs, `it took longer than ${setupLimitMs / 1000} s`);
+    }
   } catch (error) {
-    if (error instanceof Error && error.name === "SetupError") throw error;
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SetupError("ERR_SLUICE_PLUGIN_SETUP", `Plugin "${name}" failed to set up: ${reason}`, { cause: error });
+    throw blame(name, error);
   }
+  if (issues.length > 0) {
+    throw new SetupError("ERR_SLUICE_PLUGIN_OPTIONS", `Plugin ${optionsError(name, issues).message}`, { issues });
+  }
+}
+
+/** The same error, with the plugin's name in it. */
+function blame(name: string, error: unknown): SetupError {
+  const reason = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof SetupError)) {
+    const message = `Plugin "${name}" failed to set up: ${reason}`;
+    return new SetupError("ERR_SLUICE_PLUGIN_SETUP", message, { cause: error });
+  }
+  if (reason.includes(`"${name}"`)) return error;
+  return new SetupError(error.code, `Plugin "${name}": ${reason}`, { cause: error, issues: error.issues });
 }

@@ -1,9 +1,8 @@
-import { randomBytes } from "node:crypto";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Policy } from "./auth/policy.ts";
-import type { Connection, Disconnect, RemoteEnd } from "./connection.ts";
-import { withDeadline } from "./deadline.ts";
+import { closePlugins } from "./closing.ts";
+import type { Connection, RemoteEnd } from "./connection.ts";
 import { drain } from "./drain.ts";
 import { SetupError } from "./errors.ts";
 import { explain } from "./explain.ts";
@@ -19,13 +18,15 @@ import { checkOptions, defaultStartups, type Limits, type ServerOptions } from "
 import { compile, type Run } from "./pipeline.ts";
 import { checkOrder, setUp } from "./plugins.ts";
 import type { Plugin, PluginHost } from "./plugin.ts";
+import { Reception } from "./reception.ts";
 import { ServiceContainer } from "./services.ts";
 import { defaultPenalties, readStartups, Sources } from "./sources.ts";
-import { SshConnection, type ConnectionSetup } from "./ssh-connection.ts";
+import type { SshConnection, ConnectionSetup } from "./ssh-connection.ts";
 import { resolveAlgorithms, type AlgorithmLists } from "./ssh/algorithms.ts";
 import { loadHostKey, type HostKey } from "./ssh/hostkeys.ts";
 import { defaultRekeyLimits } from "./ssh/rekey.ts";
 import { hasNativeCrypto } from "./ssh/ssh2.ts";
+import type { TransportOptions } from "./ssh/transport.ts";
 import { version } from "./version.ts";
 
 /** How a server stops. */
@@ -72,8 +73,6 @@ export function createServer(options: ServerOptions): Server {
   return new SluiceServer(options);
 }
 
-const closeLimitMs = 10_000;
-
 class SluiceServer extends Host implements Server {
   readonly version: string = version;
   readonly #options: ServerOptions;
@@ -90,7 +89,7 @@ class SluiceServer extends Host implements Server {
   #closing: Promise<void> | undefined;
   #hostKeys: readonly HostKey[] = [];
   #policy: Policy | undefined;
-  #setup: ConnectionSetup | undefined;
+  #reception: Reception | undefined;
 
   constructor(options: ServerOptions) {
     const limits = checkOptions(options);
@@ -150,8 +149,9 @@ class SluiceServer extends Host implements Server {
   }
 
   async listen(where: number | ListenOptions = {}): Promise<ListenAddress> {
-    if (this.#closing !== undefined) throw new SetupError("ERR_SLUICE_ALREADY_STARTED", "The server has been closed");
+    this.#refuseClosed();
     await this.ready();
+    this.#refuseClosed();
     const listener = await Listener.open(
       typeof where === "number" ? { port: where } : where,
       (socket) => this.accept(socket),
@@ -172,7 +172,8 @@ class SluiceServer extends Host implements Server {
     };
     // From here on an error of the socket always has somebody to hear it.
     socket.on("error", () => undefined);
-    void this.#serve(socket, end);
+    if (this.#reception === undefined) socket.destroy();
+    else void this.#reception.receive(socket, end);
   }
 
   pause(): void {
@@ -194,6 +195,11 @@ class SluiceServer extends Host implements Server {
     );
   }
 
+  #refuseClosed(): void {
+    if (this.#closing === undefined) return;
+    throw new SetupError("ERR_SLUICE_ALREADY_STARTED", "The server has been closed; make a new one");
+  }
+
   async #prepare(): Promise<void> {
     const registered = this.#registrations;
     try {
@@ -207,10 +213,20 @@ class SluiceServer extends Host implements Server {
         throw new SetupError("ERR_SLUICE_MOUNT", "There is nothing to serve: mount a file system");
       }
       this.#policy = new Policy(this.#options.auth, registered.methods);
-      this.#setup = this.#compile(this.#policy);
+      this.#reception = new Reception(
+        {
+          registrations: registered,
+          sources: this.#sources,
+          services: this.#services,
+          log: this.#rootLog,
+          connection: this.#compile(this.#policy),
+          transport: (remote) => this.#transport(remote),
+        },
+        this.#connections,
+      );
       registered.shut = true;
     } catch (error) {
-      await this.#closePlugins();
+      await closePlugins(registered, this.#services, this.#rootLog);
       throw error;
     }
     if (!hasNativeCrypto) {
@@ -220,7 +236,7 @@ class SluiceServer extends Host implements Server {
     }
   }
 
-  #compile(policy: Policy): ConnectionSetup {
+  #compile(policy: Policy): Omit<ConnectionSetup, "ended"> {
     const { steps, extensions, mounts, beforeLogin, afterLogin, onSession } = this.#registrations;
     const serve = handlers({ extensions, readdirEntries: this.#limits.readdirEntries });
     const operations = Object.fromEntries(
@@ -245,101 +261,29 @@ class SluiceServer extends Host implements Server {
           for (const { run } of onSession) await run(session);
         },
       },
-      ended: (connection, how) => void this.#ended(connection, how),
     };
   }
 
-  async #serve(socket: Duplex, remote: RemoteEnd): Promise<void> {
-    const setup = this.#setup;
-    if (setup === undefined || this.#closing !== undefined) {
-      socket.destroy();
-      return;
-    }
-    const id = randomBytes(6).toString("hex");
-    const log = this.#rootLog.child({ connection: id, remote: remote.remoteAddress });
-    const place = this.#sources.admit(remote.remoteAddress);
-    if (typeof place === "string") {
-      log.info({ reason: place }, "Connection refused");
-      socket.destroy();
-      return;
-    }
-    const services = this.#services.child();
-    try {
-      const { beforeConnection, onConnection } = this.#registrations;
-      await withDeadline(
-        (async () => {
-          for (const { run } of beforeConnection) await run(remote);
-        })(),
-        this.#limits.loginGraceMs,
-        "The connection guards took too long",
-      );
-      if (socket.destroyed) {
-        place.leave("noAuth");
-        return;
-      }
-      const connection = new SshConnection({ id, socket, remote, services, log, place }, setup);
-      this.#connections.add(connection);
-      connection.start({
-        hostKeys: this.#hostKeys,
-        ident: this.#options.ident ?? "Sluice",
-        algorithms: this.#algorithms,
-        requireStrictKex: this.#options.requireStrictKex ?? false,
-        rekey: { ...defaultRekeyLimits, ...this.#options.rekey },
-        stallMs: this.#limits.stallMs,
-        banner: typeof this.#options.banner === "function" ? this.#options.banner(remote) : this.#options.banner,
-      });
-      log.info({ port: remote.remotePort }, "Connected");
-      for (const { plugin, run } of onConnection) {
-        await run(connection)?.catch((error: unknown) => {
-          log.error({ plugin, err: error }, "A connection listener failed");
-          connection.end("A connection listener failed");
-        });
-      }
-    } catch (error) {
-      log.info({ reason: error instanceof Error ? error.message : String(error) }, "Connection refused");
-      place.leave();
-      socket.destroy();
-    }
-  }
-
-  async #ended(connection: SshConnection, how: Disconnect): Promise<void> {
-    this.#connections.delete(connection);
-    for (const { plugin, run } of this.#registrations.onDisconnect) {
-      try {
-        run(connection, how);
-      } catch (error) {
-        connection.log.error({ plugin, err: error }, "A disconnect listener failed");
-      }
-    }
-    connection.log.info({ ...how }, "Disconnected");
-    try {
-      await connection.services.close();
-    } catch (error) {
-      connection.log.error({ err: error }, "A service of the connection failed to close");
-    }
+  #transport(remote: RemoteEnd): TransportOptions {
+    const { banner, ident = "Sluice", requireStrictKex = false, rekey } = this.#options;
+    return {
+      hostKeys: this.#hostKeys,
+      ident,
+      algorithms: this.#algorithms,
+      requireStrictKex,
+      rekey: { ...defaultRekeyLimits, ...rekey },
+      stallMs: this.#limits.stallMs,
+      banner: typeof banner === "function" ? banner(remote) : banner,
+    };
   }
 
   async #stop(graceMs: number): Promise<void> {
     this.pause();
+    // A server that is still being set up is closed when it is: what plugins open until then is closed, too.
+    await this.#ready?.catch(() => undefined);
+    this.#reception?.shut();
     await drain(this.#connections, graceMs);
-    await this.#closePlugins();
-  }
-
-  /** Last registered, first closed; one that fails does not keep the others open. */
-  async #closePlugins(): Promise<void> {
-    for (const { plugin, run } of this.#registrations.onClose.splice(0).reverse()) {
-      try {
-        await withDeadline(Promise.resolve(run()), closeLimitMs, `it took longer than ${closeLimitMs / 1000} s`);
-      } catch (error) {
-        this.#rootLog.error({ plugin, err: error }, "A plugin failed to close");
-      }
-    }
-    try {
-      await this.#registrations.mounts.close();
-      await this.#services.close();
-    } catch (error) {
-      this.#rootLog.error({ err: error }, "A file system or service failed to close");
-    }
+    await closePlugins(this.#registrations, this.#services, this.#rootLog);
   }
 }
 

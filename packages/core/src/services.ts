@@ -1,5 +1,6 @@
 import "reflect-metadata/lite";
 import { container as root, type DependencyContainer } from "tsyringe";
+import { callAll } from "./closing.ts";
 import { SetupError } from "./errors.ts";
 import type { Token } from "./token.ts";
 
@@ -31,7 +32,7 @@ export class ServiceContainer implements Services {
   readonly #container: DependencyContainer;
   readonly #recipes: Map<symbol, Recipe>;
   readonly #parent: ServiceContainer | undefined;
-  readonly #made: { readonly name: string; readonly value: unknown }[] = [];
+  readonly #made: unknown[] = [];
   readonly #making = new Set<symbol>();
 
   constructor(parent?: ServiceContainer) {
@@ -76,16 +77,12 @@ export class ServiceContainer implements Services {
 
   /** Closes what this scope made, last made first. @throws AggregateError of what failed to close. */
   async close(): Promise<void> {
-    const failures: unknown[] = [];
-    for (const { value } of this.#made.splice(0).reverse()) {
-      try {
-        await closeOf(value)?.();
-      } catch (error) {
-        failures.push(error);
-      }
+    const made = this.#made.splice(0).reverse();
+    try {
+      await callAll(made.map((value) => () => closeOf(value)?.()));
+    } finally {
+      this.#container.reset();
     }
-    this.#container.reset();
-    if (failures.length > 0) throw new AggregateError(failures, "Services failed to close");
   }
 
   // A cached factory registered server-wide but first resolved in a connection would keep that connection's values, so the
@@ -100,7 +97,7 @@ export class ServiceContainer implements Services {
       const value = recipe.make(this) as T;
       // In a box: to tsyringe, a provider of `undefined` or `null` is no provider.
       this.#container.register(key.key, { useValue: { value } });
-      this.#made.push({ name: key.name, value });
+      this.#made.push(value);
       return value;
     } finally {
       this.#making.delete(key.key);
