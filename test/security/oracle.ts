@@ -1,0 +1,321 @@
+import assert from "node:assert/strict";
+import { fork, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
+import { readdirSync, readFileSync } from "node:fs";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import * as path from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { generateHostKey, type ServerOptions } from "@sluice/core";
+import type { CanaryReport } from "./canary.ts";
+import { account, Peer, within, type PeerOptions } from "./peer.ts";
+
+const mebibyte = 1024 * 1024;
+/** The machine is shared: a canary that waits this long was locked out, whatever else ran. */
+const canaryMs = 5000;
+/** How long the server may take to give back what an attack made it take. */
+const settleMs = 30_000;
+const forbidden = /unhandledRejection|uncaughtException|MaxListenersExceeded|closed by GC|on garbage collection/i;
+/** Control characters, line separators and what changes the direction of text. */
+const unprintable = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/;
+const maxFieldLength = 1024;
+
+export interface TargetOptions extends Pick<
+  ServerOptions,
+  "limits" | "penalties" | "maxStartups" | "rekey" | "banner"
+> {
+  /** Keys that log in: user name → blob. */
+  readonly keys?: Readonly<Record<string, Uint8Array>>;
+}
+
+/** What an attack may cost the server. */
+export interface Bounds {
+  /** Resident memory during the attack, above what was there before. @default 64 MiB */
+  readonly growth?: number;
+  /** Connections that have to be told of in the log; 0 where they are refused before they are one. @default 1 */
+  readonly connections?: number;
+}
+
+/** A line of the server's log. */
+export interface LogLine {
+  readonly level: number;
+  readonly msg: string;
+  readonly connection?: string;
+  readonly reason?: string;
+  readonly [field: string]: unknown;
+}
+
+interface Usage {
+  /** Bytes of live objects, after a collection. */
+  readonly live: number;
+  readonly rss: number;
+  readonly connections: number;
+  readonly delayed: number;
+}
+
+/** A server to attack, and an honest client that must not notice. */
+export class Target {
+  readonly port: number;
+  /** The log so far: as it was written, and parsed. */
+  readonly lines: string[] = [];
+  readonly records: LogLine[] = [];
+  readonly #server: ChildProcess;
+  readonly #canary: ChildProcess;
+  readonly #directory: string;
+  readonly #pid: number;
+  /** Rejects when the server ends. */
+  readonly #died: Promise<never>;
+  readonly #peers = new Set<Peer>();
+  #partial = "";
+  #errors = "";
+  #asked = 0;
+  /** What the attack before has left. */
+  #last: Usage | undefined;
+
+  private constructor(server: ChildProcess, canary: ChildProcess, port: number, directory: string) {
+    this.#server = server;
+    this.#canary = canary;
+    this.port = port;
+    this.#directory = directory;
+    this.#pid = server.pid ?? 0;
+    this.#died = once(server, "exit").then(() => {
+      throw new Error(`The server has ended:\n${this.#errors}`);
+    });
+    this.#died.catch(() => {});
+    server.stdout?.setEncoding("utf8").on("data", (text: string) => {
+      const lines = (this.#partial + text).split("\n");
+      this.#partial = lines.pop() ?? "";
+      this.lines.push(...lines);
+      this.records.push(...lines.map((line) => JSON.parse(line) as LogLine));
+    });
+    server.stderr?.setEncoding("utf8").on("data", (text: string) => (this.#errors += text));
+  }
+
+  static async start(options: TargetOptions = {}): Promise<Target> {
+    const directory = await mkdtemp(path.join(tmpdir(), "sluice-attack-"));
+    const hostKeyFile = path.join(directory, "host_ed25519");
+    await writeFile(hostKeyFile, generateHostKey().privateKey, { mode: 0o600 });
+    const keys = Object.entries(options.keys ?? {}).map(([user, blob]) => [user, Buffer.from(blob).toString("base64")]);
+    const setup = { hostKeyFile, ...account, ...options, keys: Object.fromEntries(keys) };
+    const server = program("target.ts", [JSON.stringify(setup)]);
+    const { port } = await firstMessage<{ port: number }>(server, "The server did not start");
+    const canary = program("canary.ts", [String(port), account.username, account.password]);
+    canary.stdout?.resume();
+    const target = new Target(server, canary, port, directory);
+    await firstMessage(canary, "The canary did not log in");
+    await target.#warmUp();
+    return target;
+  }
+
+  /** A peer that is closed at the end of the attack. */
+  async peer(options: Omit<PeerOptions, "port"> = {}): Promise<Peer> {
+    const peer = await Peer.connect({ ...options, port: this.port });
+    this.#peers.add(peer);
+    return peer;
+  }
+
+  /** Lets the logins of user `slow` go on. */
+  async release(): Promise<void> {
+    await this.#ask("release");
+  }
+
+  /** How many of them are waiting. */
+  async waiting(): Promise<number> {
+    return (await this.#usage()).delayed;
+  }
+
+  /** The parsed lines of one peer's connection. */
+  linesOf(peer: Peer): LogLine[] {
+    const begun = this.records.findLast((line) => line.msg === "Connected" && line["port"] === peer.localPort);
+    return begun === undefined ? [] : this.records.filter((line) => line.connection === begun.connection);
+  }
+
+  /** The reason with which the log tells that a peer's connection ended; waits for it. */
+  async reasonOf(peer: Peer): Promise<string> {
+    const line = await this.waitFor(() => this.linesOf(peer).find(({ msg }) => msg === "Disconnected"));
+    return line.reason ?? "";
+  }
+
+  /** Resolves to the first answer of `look` that is not undefined. @throws Error after 15 s */
+  async waitFor<T>(look: () => T | undefined | Promise<T | undefined>): Promise<T> {
+    const deadline = Date.now() + 15_000;
+    for (;;) {
+      const found = await look();
+      if (found !== undefined) return found;
+      if (Date.now() > deadline) throw new Error(`It did not come in time; the log ends with\n${this.#tail()}`);
+      await sleep(20);
+    }
+  }
+
+  /** Runs an attack, and holds that nothing of it is left and that nobody else was hurt. */
+  async attack(act: () => Promise<void>, bounds: Bounds = {}): Promise<void> {
+    const before = this.#last ?? (await this.#usage());
+    this.#last = undefined;
+    const filesBefore = this.files;
+    const firstLine = this.lines.length;
+    let highest = before.rss;
+    const sampler = setInterval(() => (highest = Math.max(highest, this.#rss())), 50);
+    try {
+      await act();
+      const { failures, maxMs } = await this.#canaryReport();
+      assert.deepEqual(failures, [], "The canary must not fail");
+      assert.ok(maxMs < canaryMs, `The canary waited ${maxMs} ms`);
+    } finally {
+      clearInterval(sampler);
+      for (const peer of this.#peers) peer.close();
+      this.#peers.clear();
+    }
+    const growth = highest - before.rss;
+    assert.ok(growth < (bounds.growth ?? 64 * mebibyte), `The memory grew by ${growth} bytes during the attack`);
+    this.#last = await this.#settled(before, filesBefore);
+    this.#checkLog(firstLine, bounds.connections ?? 1);
+  }
+
+  async stop(): Promise<void> {
+    for (const child of [this.#canary, this.#server]) {
+      if (child.exitCode !== null || child.signalCode !== null) continue;
+      const gone = once(child, "exit");
+      child.kill("SIGKILL");
+      await gone;
+    }
+    await rm(this.#directory, { recursive: true, force: true });
+  }
+
+  /** Whether it is the process that was started. */
+  get alive(): boolean {
+    return this.#server.exitCode === null && this.#server.signalCode === null;
+  }
+
+  async #warmUp(): Promise<void> {
+    for (let i = 0; i < 10; i++) (await this.peer({ from: "127.0.0.249" })).close();
+    this.#peers.clear();
+    await this.waitFor(async () => ((await this.#usage()).connections === 1 ? true : undefined));
+  }
+
+  async #settled(before: Usage, filesBefore: number): Promise<Usage> {
+    const deadline = Date.now() + settleMs;
+    for (;;) {
+      const usage = await this.#usage();
+      const { live, rss, connections } = usage;
+      const files = this.files;
+      const state = {
+        connections,
+        files: Math.max(files, filesBefore),
+        live: live - before.live < 8 * mebibyte ? "as before" : live - before.live,
+        rss: rss - before.rss < 64 * mebibyte ? "as before" : rss - before.rss,
+        open: this.#openConnections(),
+      };
+      const wanted = { connections: 1, files: filesBefore, live: "as before", rss: "as before", open: 1 };
+      if (JSON.stringify(state) === JSON.stringify(wanted)) return usage;
+      if (Date.now() > deadline) assert.deepEqual(state, wanted, "Something of the attack is left");
+      await sleep(100);
+    }
+  }
+
+  /** Connections that the log has told the beginning of and not the end. */
+  #openConnections(): number {
+    const ends = this.records;
+    return (
+      ends.filter(({ msg }) => msg === "Connected").length - ends.filter(({ msg }) => msg === "Disconnected").length
+    );
+  }
+
+  #checkLog(firstLine: number, connections: number): void {
+    assert.ok(this.alive, "The server must live");
+    assert.equal(this.#errors, "", "Nothing goes to standard error");
+    const lines = this.lines.slice(firstLine);
+    const records = this.records.slice(firstLine);
+    const bad = (found: (line: string, i: number) => boolean): string[] => lines.filter(found).map(short);
+    assert.deepEqual(
+      bad((line) => forbidden.test(line)),
+      [],
+      "The log must not tell of faults",
+    );
+    assert.deepEqual(
+      bad((line) => unprintable.test(line)),
+      [],
+      "The log must be printable",
+    );
+    assert.deepEqual(
+      bad((_line, i) => hasLongField(records[i]!)),
+      [],
+      "Fields of the log are short",
+    );
+    assert.deepEqual(
+      bad((_line, i) => records[i]!.level >= 50),
+      [],
+      "A client's fault is no error of the server",
+    );
+    const ended = records.filter(({ msg }) => msg === "Disconnected");
+    const ids = new Set(ended.map(({ connection }) => connection));
+    assert.equal(ended.length, ids.size, "There is one record for each connection");
+    assert.ok(
+      ended.every(({ reason }) => typeof reason === "string" && reason !== ""),
+      "Each record has a reason",
+    );
+    assert.ok(ids.size >= connections, `${connections} connections belong in the log, there are ${ids.size}`);
+  }
+
+  async #canaryReport(): Promise<CanaryReport> {
+    const report = firstMessage<CanaryReport>(this.#canary, `The canary is silent; the log ends with\n${this.#tail()}`);
+    this.#canary.send("report");
+    return report;
+  }
+
+  #usage(): Promise<Usage> {
+    return this.#ask("memory");
+  }
+
+  async #ask(ask: "memory" | "release"): Promise<Usage> {
+    const id = ++this.#asked;
+    const answered = new Promise<Usage>((resolve) => {
+      const listen = (message: { readonly id?: number; readonly answer?: Usage }): void => {
+        if (message.id !== id || message.answer === undefined) return;
+        this.#server.off("message", listen);
+        resolve(message.answer);
+      };
+      this.#server.on("message", listen);
+    });
+    if (!this.alive) throw new Error(`The server has ended:\n${this.#errors}`);
+    this.#server.send({ id, ask });
+    return within(Promise.race([answered, this.#died]), 30_000, "The server does not answer");
+  }
+
+  /** Open descriptors of the server. */
+  get files(): number {
+    return readdirSync(`/proc/${this.#pid}/fd`).length;
+  }
+
+  #rss(): number {
+    try {
+      return Number(readFileSync(`/proc/${this.#pid}/statm`, "utf8").split(" ")[1]) * 4096;
+    } catch {
+      return 0;
+    }
+  }
+
+  #tail(): string {
+    return [...this.lines.slice(-10), this.#errors].map(short).join("\n");
+  }
+}
+
+function program(file: string, args: readonly string[]): ChildProcess {
+  return fork(fileURLToPath(new URL(file, import.meta.url)), args, {
+    execArgv: ["--expose-gc", "--conditions=@sluice/source", "--import", "tsx"],
+    stdio: ["ignore", "pipe", file === "canary.ts" ? "inherit" : "pipe", "ipc"],
+  });
+}
+
+async function firstMessage<T>(child: ChildProcess, problem: string): Promise<T> {
+  const [message] = (await within(once(child, "message"), 30_000, problem)) as [T];
+  return message;
+}
+
+function short(line: string): string {
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+}
+
+function hasLongField(record: LogLine): boolean {
+  return Object.values(record).some((value) => typeof value === "string" && value.length > maxFieldLength);
+}
