@@ -6,14 +6,17 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { ChildProcess } from "node:child_process";
 import { bytesOf } from "./client.ts";
 import type { InteropClient, Path, Target } from "./client.ts";
+import { join } from "./files.ts";
 import { openSshLogin } from "./openssh.ts";
 import { notInstalled, run, start } from "./process.ts";
+import type { InteropServer } from "./server.ts";
 import { describeClient } from "./suite.ts";
 
 interface Mount {
   /** Where the root of the server is mounted. */
   readonly point: string;
   readonly program: ChildProcess;
+  readonly server: InteropServer;
 }
 
 /** A mounted server does what a directory does, so nothing is left out. */
@@ -27,7 +30,10 @@ const sshfs: InteropClient<Mount> = {
     await run("fusermount3", ["-u", point]);
     await ended;
   },
-  put: async (link, local, remote) => copyFile(local, mounted(link, remote)),
+  async put(link, local, remote) {
+    await copyFile(local, mounted(link, remote));
+    await closed(link, remote);
+  },
   get: async (link, remote, local) => copyFile(mounted(link, remote), local),
   list: async (link, directory) => readdir(mounted(link, directory), { encoding: "buffer" }),
   rename: async (link, from, to) => rename(mounted(link, from), mounted(link, to)),
@@ -42,7 +48,13 @@ const sshfs: InteropClient<Mount> = {
   symlink: async (link, target, place) => symlink(target, mounted(link, place)),
   readlink: async (link, place) => readlink(mounted(link, place), { encoding: "buffer" }),
   preserving: {
-    put: { keeps: ["mode", "time"], run: async (link, local, remote) => copyDated(local, mounted(link, remote)) },
+    put: {
+      keeps: ["mode", "time"],
+      async run(link, local, remote) {
+        await copyDated(local, mounted(link, remote));
+        await closed(link, remote);
+      },
+    },
     get: { keeps: ["mode", "time"], run: async (link, remote, local) => copyDated(mounted(link, remote), local) },
   },
   rawNames: "listed",
@@ -61,14 +73,28 @@ async function mount(target: Target): Promise<Mount> {
   program.stderr.on("data", (chunk: Buffer) => (printed += chunk.toString()));
   const ended = once(program, "close");
   const { dev } = await stat(path.dirname(point));
-  while (program.exitCode === null && (await stat(point)).dev === dev) await delay(20);
-  if (program.exitCode === null) return { point, program };
+  const isRunning = (): boolean => program.exitCode === null && program.signalCode === null;
+  // Between mounting and logging in, the mount point answers with errors.
+  const isMounted = async (): Promise<boolean> => (await stat(point).catch(() => ({ dev }))).dev !== dev;
+  while (isRunning()) {
+    if (await isMounted()) return { point, program, server };
+    await delay(20);
+  }
   await ended;
   throw new Error(`sshfs ended without mounting:\n${printed}`);
 }
 
 function mounted({ point }: Mount, remote: Path): Buffer {
   return Buffer.concat([Buffer.from(point), bytesOf(remote)]);
+}
+
+/**
+ * Waits until the server shows a file to others. The kernel tells of the last close only after the program that closed has
+ * gone on, and before it a server does not know that an upload is complete.
+ */
+async function closed({ server }: Mount, remote: Path): Promise<void> {
+  const served = join(server.root, bytesOf(remote).subarray(server.path("").length));
+  while (!existsSync(served)) await delay(20);
 }
 
 /** Copies what `to` does not have yet. */

@@ -1,0 +1,102 @@
+// What `npm test` runs: the packages that the suites drive, then every check, the unit tests and the suites that need more
+// than one package. Nothing stops at the first failure. The last line tells how many tests passed and failed.
+
+import { spawn } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = fileURLToPath(new URL("..", import.meta.url));
+const reports = mkdtempSync(join(tmpdir(), "sluice-reports-"));
+process.once("exit", () => rmSync(reports, { recursive: true, force: true }));
+
+const total = { passed: 0, failed: 0, skipped: 0 };
+const faults = [];
+const notRun = new Set();
+
+let child;
+for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+  process.once(signal, () => {
+    child?.kill(signal);
+    process.exit(1);
+  });
+}
+
+/** Runs a program with its output passed through; whether it ended well. */
+function run(title, command, args) {
+  console.log(`\n=== ${title}`);
+  return new Promise((resolve) => {
+    child = spawn(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+    child.once("error", (error) => {
+      console.error(error.message);
+      resolve(false);
+    });
+    child.once("exit", (status) => resolve(status === 0));
+  });
+}
+
+/** A check without tests of its own: one failure, or none. */
+async function check(title, command, args) {
+  if (await run(title, command, args)) return;
+  total.failed += 1;
+  faults.push(title);
+}
+
+/** Runs vitest and adds up what it reports. */
+async function suites(title, command, args) {
+  const report = join(reports, `${title.replaceAll(" ", "-")}.json`);
+  const reporters = ["--reporter=default", "--reporter=json", `--outputFile.json=${report}`];
+  const good = await run(title, command, [...args, ...reporters]);
+  const failed = count(report);
+  // Errors outside of any test, or a runner that died.
+  if (!good && failed === 0) total.failed += 1;
+  if (!good) faults.push(title);
+}
+
+/** Adds up one report; returns how many failures it holds. */
+function count(report) {
+  let results;
+  try {
+    results = JSON.parse(readFileSync(report, "utf8"));
+  } catch {
+    return 0;
+  }
+  // A file that could not be loaded or set up fails as a whole, and its tests are told as skipped.
+  const broken = results.testResults.filter(
+    ({ status, assertionResults }) => status === "failed" && assertionResults.every((test) => test.status !== "failed"),
+  );
+  const failed = results.numFailedTests + broken.length;
+  total.passed += results.numPassedTests;
+  total.failed += failed;
+  total.skipped += results.numPendingTests + results.numTodoTests;
+  for (const { ancestorTitles } of results.testResults.flatMap(({ assertionResults }) => assertionResults)) {
+    for (const title of ancestorTitles) if (title.includes("(cannot run: ")) notRun.add(title);
+  }
+  return failed;
+}
+
+const vitest = [join(root, "node_modules/vitest/vitest.mjs"), "run"];
+const config = ["--config", "test/vitest.config.ts"];
+
+await check("setup", "sh", ["test/setup.sh"]);
+await check("lint", "npm", ["run", "--silent", "lint"]);
+await check("format", "npm", ["run", "--silent", "format:check"]);
+await check("types", "npm", ["run", "--silent", "build"]);
+await suites("unit tests", process.execPath, vitest);
+await suites("interop", process.execPath, [...vitest, ...config, "test/interop"]);
+// These measure time and memory, so they have the machine to themselves.
+await suites("other suites", process.execPath, [
+  ...vitest,
+  ...config,
+  "--exclude=test/interop/**",
+  "--no-file-parallelism",
+  "--passWithNoTests",
+]);
+
+console.log();
+for (const title of notRun) console.log(`Not run: ${title}`);
+if (faults.length > 0) console.log(`Failed: ${faults.join(", ")}`);
+const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
+console.log(`${total.passed} passed, ${total.failed} failed${skipped}`);
+process.exitCode = total.failed === 0 ? 0 : 1;
