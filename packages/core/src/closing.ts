@@ -16,7 +16,9 @@ export async function callAll(calls: Iterable<() => unknown>): Promise<void> {
       failures.push(error);
     }
   }
-  if (failures.length > 0) throw new AggregateError(failures, "Something failed to close");
+  if (failures.length === 0) return;
+  const reasons = failures.map((failure) => (failure instanceof Error ? failure.message : String(failure)));
+  throw new AggregateError(failures, `Something failed to close: ${reasons.join("; ")}`);
 }
 
 /** Closes what plugins have opened, last registered first, then shared file systems and services. One that fails keeps no other open. */

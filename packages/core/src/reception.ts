@@ -9,6 +9,9 @@ import type { Place, Sources } from "./sources.ts";
 import { SshConnection, type ConnectionSetup } from "./ssh-connection.ts";
 import type { TransportOptions } from "./ssh/transport.ts";
 
+/** How long the end of a connection waits for listeners of its start. */
+const listenerMs = 10_000;
+
 /** What a reception works with. */
 export interface ReceptionSetup {
   readonly registrations: Registrations;
@@ -92,7 +95,11 @@ export class Reception {
   }
 
   async #ended(connection: SshConnection, how: Disconnect): Promise<void> {
-    await this.#announced.get(connection);
+    await withDeadline(
+      this.#announced.get(connection) ?? Promise.resolve(),
+      listenerMs,
+      "A connection listener is still busy at the end of its connection",
+    ).catch((error: unknown) => connection.log.error({ err: error }, "A connection listener failed"));
     for (const { plugin, run } of this.#setup.registrations.onDisconnect) {
       try {
         run(connection, how);

@@ -48,6 +48,8 @@ export class LoginProcess {
   readonly #connection: Connection;
   readonly #proven: string[] = [];
   readonly #drafts: UserDraft[] = [];
+  /** As it was sent with the first factor, and as the methods call the user. */
+  #username: string | undefined;
   #name: string | undefined;
   #requests = 0;
   #failures = 0;
@@ -79,9 +81,14 @@ export class LoginProcess {
       connection: this.#connection,
       factors: [...this.#proven],
     };
+    // What was proven for one user name proves nothing for another (RFC 4252, section 5).
+    if (this.#proven.length > 0 && username !== this.#username) {
+      this.#tell(login, refused("The user name has changed"));
+      return this.#failed();
+    }
     if (request.mechanism === "publickey") return this.#decideKey(request, login);
-    const verdict = await this.#judge(login, () => this.#verify(login, request));
-    return this.#conclude(verdict.method, login, verdict.verdict);
+    const { method, verdict } = await this.#judge(login, () => this.#verify(login, request));
+    return this.#conclude(method, login, verdict);
   }
 
   async #decideKey(request: AuthRequest & { mechanism: "publickey" }, login: Login): Promise<AuthAnswer> {
@@ -148,6 +155,8 @@ export class LoginProcess {
   }
 
   #conclude(method: AuthMethod | undefined, login: Login, verdict: Verdict): AuthAnswer {
+    // The client has left: nobody has logged in, and nobody is told so.
+    if (this.#connection.signal.aborted) return { is: "disconnect", reason: "The client has left" };
     if (method === undefined || verdict.is !== "proven") {
       this.#tell(login, verdict);
       return this.#failed();
@@ -165,6 +174,7 @@ export class LoginProcess {
       return this.#failed();
     }
     this.#name = name;
+    this.#username = login.username;
     this.#proven.push(method.name);
     this.#drafts.push(verdict.user);
     this.#tell({ ...login, factors: [...this.#proven] }, verdict);
@@ -233,7 +243,22 @@ function isVerdict(value: unknown): value is Verdict {
   const verdict = value as { is?: unknown; user?: unknown; reason?: unknown };
   if (verdict.is === "unknown") return true;
   if (verdict.is === "refused") return typeof verdict.reason === "string";
-  return verdict.is === "proven" && typeof verdict.user === "object" && verdict.user !== null;
+  return verdict.is === "proven" && isDraft(verdict.user);
+}
+
+/** A method's values come from directories and files: a list where a text belongs must not get further than this. */
+function isDraft(value: unknown): value is UserDraft {
+  if (typeof value !== "object" || value === null) return false;
+  const { name, home, groups, claims } = value as Record<keyof UserDraft, unknown>;
+  const isText = (text: unknown): boolean => text === undefined || typeof text === "string";
+  const areGroups =
+    groups === undefined || (Array.isArray(groups) && groups.every((group) => typeof group === "string"));
+  return (
+    isText(name) &&
+    isText(home) &&
+    areGroups &&
+    (claims === undefined || (typeof claims === "object" && claims !== null))
+  );
 }
 
 function assemble(name: string, drafts: readonly UserDraft[]): User {

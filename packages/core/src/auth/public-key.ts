@@ -1,5 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { Reader } from "../protocol/reader.ts";
+import { printable } from "../protocol/text.ts";
 import type { PublicKey } from "./method.ts";
 
 /** Key types that are accepted, with the signature algorithms that each may use (RFC 8332, RFC 5656, RFC 8709). No SHA-1. */
@@ -41,7 +42,7 @@ export function readPublicKey(
   }
   const algorithms = signatureAlgorithms[type];
   if (!Object.hasOwn(signatureAlgorithms, type) || algorithms === undefined)
-    return `Keys of type ${type} are not accepted`;
+    return `Keys of type ${printable(type).slice(0, 64)} are not accepted`;
   if (!algorithms.includes(signatureAlgorithm) || !accepted.includes(signatureAlgorithm))
     return `Signatures by ${signatureAlgorithm} are not accepted for ${type} keys`;
   return { type, blob, fingerprint: fingerprintOf(blob) };
@@ -55,7 +56,8 @@ export function isStrongEnough(key: PublicKey): boolean {
     reader.bytes();
     reader.bytes();
     const modulus = reader.bytes();
-    const bits = (modulus[0] === 0 ? modulus.length - 1 : modulus.length) * 8;
+    const first = modulus.findIndex((byte) => byte !== 0);
+    const bits = first === -1 ? 0 : (modulus.length - first) * 8 - (Math.clz32(modulus[first] ?? 0) - 24);
     return bits >= leastRsaBits && bits <= mostRsaBits;
   } catch {
     return false;

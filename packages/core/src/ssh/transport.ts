@@ -45,7 +45,6 @@ export interface TransportOptions {
 export interface TransportListener {
   identified(client: string): void;
   negotiated(algorithms: NegotiatedAlgorithms): void;
-  /** Must not reject. */
   authenticate(request: AuthRequest): Promise<AuthAnswer>;
   /** Whether another session may be opened beside those that are open. */
   mayOpenSession(open: number): boolean;
@@ -196,13 +195,12 @@ export class Transport {
   async #authenticate(context: AuthContext): Promise<void> {
     const abandoned = new AbortController();
     if (context.method === "keyboard-interactive") context.on("abort", () => abandoned.abort());
-    const answer = await this.#listener.authenticate(
-      requestOf(context, (keyboard, questions) => this.#ask(keyboard, questions, abandoned.signal)),
-    );
-    // The client has left, or has begun another attempt: nobody waits for this answer.
-    if (this.#socket.destroyed || this.#linger !== undefined || abandoned.signal.aborted) return;
-    this.#guard?.answered();
     try {
+      const ask: Ask = (keyboard, questions) => this.#ask(keyboard, questions, abandoned.signal);
+      const answer = await this.#listener.authenticate(requestOf(context, ask));
+      // The client has left, or has begun another attempt: nobody waits for this answer.
+      if (this.#socket.destroyed || this.#linger !== undefined || abandoned.signal.aborted) return;
+      this.#guard?.answered();
       if (answer.is === "accepted" || answer.is === "usable") context.accept();
       else if (answer.is === "rejected") context.reject([...answer.methods], answer.partial);
       else this.end();
