@@ -32,10 +32,10 @@ export const lstat: Calls<[path: HostPath], Stats | undefined> = step(
 
 /** Of many entries at once, which overlap where each is a round trip. */
 export const lstatAll: Calls<[paths: readonly HostPath[]], (Stats | undefined)[]> = function* (paths) {
-  return (yield {
-    now: () => paths.map((path) => fs.lstatSync(path, { throwIfNoEntry: false })),
-    later: () => Promise.all(paths.map((path) => lstatLater(path).catch(absent))),
-  }) as (Stats | undefined)[];
+  return (yield paths.map((path) => ({
+    now: () => fs.lstatSync(path, { throwIfNoEntry: false }),
+    later: () => lstatLater(path).catch(absent),
+  }))) as (Stats | undefined)[];
 };
 
 /** With exact inode numbers, which may exceed 2^53. */

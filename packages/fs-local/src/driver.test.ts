@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { refusal } from "../test/fixture.ts";
 import { burst, callByCall } from "./driver.ts";
-import { step } from "./steps.ts";
+import { step, type Steps } from "./steps.ts";
 
+const half = Math.max(1, Math.floor((Number(process.env["UV_THREADPOOL_SIZE"]) || 4) / 2));
 const errno = (code: string): Error => Object.assign(new Error(`${code}: /host/path`), { code });
 const echo = step(
   (value: string) => `now ${value}`,
@@ -56,8 +57,26 @@ describe.each([
 });
 
 describe("calls that may hang", () => {
+  it("are let through one by one even if they are made at once", async () => {
+    let running = 0;
+    let most = 0;
+    const call = {
+      now: () => undefined,
+      later: async () => {
+        most = Math.max(most, ++running);
+        await new Promise((resolve) => setImmediate(resolve));
+        running--;
+        return most;
+      },
+    };
+    const results = await callByCall.run(function* (): Steps<number[]> {
+      return (yield Array.from({ length: 20 }, () => call)) as number[];
+    });
+    expect(results).toHaveLength(20);
+    expect(most).toBe(half);
+  });
+
   it("never take more than half of the thread pool, and all get their turn", async () => {
-    const half = Math.max(1, Math.floor((Number(process.env["UV_THREADPOOL_SIZE"]) || 4) / 2));
     let running = 0;
     let most = 0;
     const releases: (() => void)[] = [];

@@ -1,5 +1,5 @@
 import { fromNodeError } from "@sluice/core";
-import type { Steps } from "./steps.ts";
+import type { Call, Steps } from "./steps.ts";
 
 /** How steps and data calls are run. Rejects with an `SftpError` where the errno has a meaning for the client. */
 export interface Driver {
@@ -49,7 +49,7 @@ function runNow<T>(steps: Steps<T>): T {
   while (state.done !== true) {
     let result: unknown;
     try {
-      result = state.value.now();
+      result = isOne(state.value) ? state.value.now() : state.value.map((call) => call.now());
     } catch (error) {
       state = steps.throw(error);
       continue;
@@ -62,10 +62,12 @@ function runNow<T>(steps: Steps<T>): T {
 async function runLater<T>(steps: Steps<T>): Promise<T> {
   let state = steps.next();
   while (state.done !== true) {
-    const call = state.value;
+    const { value } = state;
     let result: unknown;
     try {
-      result = await gate(() => call.later());
+      result = isOne(value)
+        ? await gate(() => value.later())
+        : await Promise.all(value.map((call) => gate(() => call.later())));
     } catch (error) {
       state = steps.throw(error);
       continue;
@@ -73,6 +75,10 @@ async function runLater<T>(steps: Steps<T>): Promise<T> {
     state = steps.next(result);
   }
   return state.value;
+}
+
+function isOne(calls: Call | readonly Call[]): calls is Call {
+  return !Array.isArray(calls);
 }
 
 // The thread pool belongs to the process, so its half is shared by every file system that may hang.

@@ -12,8 +12,8 @@ export interface Call {
   later(): Promise<unknown>;
 }
 
-/** A piece of work that yields its calls and is resumed with their results, or with what they threw. */
-export type Steps<T> = Generator<Call, T, unknown>;
+/** A piece of work that yields its calls, one or several at once, and is resumed with what they return or throw. */
+export type Steps<T> = Generator<Call | readonly Call[], T, unknown>;
 
 /** Makes a call that steps can make with `yield*`. */
 export function step<Args extends readonly unknown[], T>(

@@ -99,6 +99,13 @@ describe.each(variants)("symbolic links $title", (variant) => {
     expect(await refusal(ground.fs.open(at("/lost"), forUpload, {}))).toBe("noSuchFile");
   });
 
+  it("stay when what they lead to is replaced by an upload", async () => {
+    link("../a/b/f", "a", "link");
+    await put(ground.fs, "/a/link", "new");
+    expect(fs.readlinkSync(ground.host("a", "link"))).toBe("../a/b/f");
+    expect(fs.readFileSync(ground.host("a", "b", "f"), "utf8")).toBe("new");
+  });
+
   it("to a file are no folder on the way", async () => {
     link("a/b/f", "link");
     expect(await refusal(get(ground.fs, "/link/x"))).toBe("notADirectory");
