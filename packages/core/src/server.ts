@@ -24,6 +24,7 @@ import { defaultPenalties, readStartups, Sources } from "./sources.ts";
 import type { SshConnection, ConnectionSetup } from "./ssh-connection.ts";
 import { resolveAlgorithms, type AlgorithmLists } from "./ssh/algorithms.ts";
 import { loadHostKey, type HostKey } from "./ssh/hostkeys.ts";
+import { postQuantumProblem } from "./ssh/post-quantum.ts";
 import { defaultRekeyLimits } from "./ssh/rekey.ts";
 import { hasNativeCrypto } from "./ssh/ssh2.ts";
 import type { TransportOptions } from "./ssh/transport.ts";
@@ -228,6 +229,13 @@ class SluiceServer extends Host implements Server {
     } catch (error) {
       await closePlugins(registered, this.#services, this.#rootLog);
       throw error;
+    }
+    const problem = postQuantumProblem();
+    if (problem !== undefined) {
+      this.#rootLog.warn(
+        { err: problem },
+        "Post-quantum key exchange is not offered, and recent OpenSSH clients warn their users. Install the versions of ssh2 and @noble/post-quantum that this package asks for",
+      );
     }
     if (!hasNativeCrypto) {
       this.#rootLog.warn(

@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, diffieHellman, generateKeyPairSync, randomBytes } from "node:crypto";
 import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
 import { Writer } from "../protocol/writer.ts";
-import { offerHybrid } from "./exchange.ts";
+import { mendExchange } from "./exchange.ts";
 import { answerHybrid, curveKeyBytes, curveKeyInfo, hybridKex } from "./hybrid.ts";
 import { SSH_MSG } from "./messages.ts";
 import { mlkemCiphertextBytes, type Encapsulate } from "./mlkem.ts";
@@ -39,7 +39,7 @@ export function checkExchange(encapsulate: Encapsulate): void {
     onError: (error) => {
       throw error;
     },
-    onHeader: () => offerHybrid(protocol, encapsulate),
+    onHeader: () => mendExchange(protocol, encapsulate),
     onHandshakeComplete: ({ kex }) => (agreedOn = kex),
   });
   const send = (data: Buffer): void => protocol.parse(data, 0, data.length);

@@ -10,53 +10,57 @@ const classicalKex = "curve25519-sha256";
 
 type HandleKexInit = (payload: Buffer) => unknown;
 
-const offering = new WeakMap<Ssh2Protocol, Encapsulate>();
+/** The connections whose exchanges are mended, with who encapsulates where the hybrid method is offered. */
+const mended = new WeakMap<Ssh2Protocol, Encapsulate | undefined>();
 let installed = false;
 
-/** Steps in front of ssh2's handler of KEXINITs that begin later exchanges, for the connections that offer the hybrid one alone. */
+/** Steps in front of ssh2's handler of the KEXINITs that begin later exchanges. */
 function install(): void {
   if (installed) return;
   installed = true;
   const handler = messageHandlers[SSH_MSG.KEXINIT];
   messageHandlers[SSH_MSG.KEXINIT] = (protocol, payload) => {
-    const encapsulate = offering.get(protocol);
     const handle: HandleKexInit = (seen) => handler?.(protocol, seen);
-    return encapsulate === undefined ? handle(payload) : negotiate(protocol, payload, encapsulate, handle);
+    return mended.has(protocol) ? negotiate(protocol, payload, handle) : handle(payload);
   };
 }
 
 /**
- * Lets a connection's server side exchange keys by the hybrid method, which ssh2 does not know: it is offered first, and ssh2 takes it for
- * its classical half. An offer without that half stays as it is.
+ * Mends what ssh2's server side gets wrong in a key exchange, which is that it drops every guess at the method, right or wrong; and
+ * teaches it the hybrid method. That one is offered first, and ssh2 takes it for its classical half; an offer without that half stays
+ * as it is.
  *
  * Has to be called when the client's identification has come and ssh2's KEXINIT has not been sent.
+ *
+ * @param encapsulate absent when the hybrid method is not to be offered
  */
-export function offerHybrid(protocol: Ssh2Protocol, encapsulate: Encapsulate): void {
-  const methods = protocol._offer.lists.kex.array;
-  if (!methods.includes(classicalKex)) return;
+export function mendExchange(protocol: Ssh2Protocol, encapsulate?: Encapsulate): void {
   install();
-  offering.set(protocol, encapsulate);
-  protocol._offer = changeOffer(protocol._offer, { kex: [hybridKex, ...methods] });
+  const methods = protocol._offer.lists.kex.array;
+  const hybrid = encapsulate !== undefined && methods.includes(classicalKex);
+  mended.set(protocol, hybrid ? encapsulate : undefined);
+  if (hybrid) protocol._offer = changeOffer(protocol._offer, { kex: [hybridKex, ...methods] });
   // The first exchange does not go through the table of handlers.
   const decipher = protocol._decipher;
   const handle = decipher._onPayload;
   decipher._onPayload = (payload) =>
-    payload[0] === SSH_MSG.KEXINIT ? negotiate(protocol, payload, encapsulate, handle) : handle(payload);
+    payload[0] === SSH_MSG.KEXINIT ? negotiate(protocol, payload, handle) : handle(payload);
 }
 
-function negotiate(protocol: Ssh2Protocol, payload: Buffer, encapsulate: Encapsulate, handle: HandleKexInit): unknown {
+function negotiate(protocol: Ssh2Protocol, payload: Buffer, handle: HandleKexInit): unknown {
   const theirs = readKexInit(payload);
   // ssh2 refuses it.
   if (theirs === undefined) return handle(payload);
   const { kex, serverHostKey } = protocol._offer.lists;
-  const hybrid = theirs.kex.find((method) => kex.array.includes(method)) === hybridKex;
+  const encapsulate = mended.get(protocol);
+  const agreed = theirs.kex.find((method) => kex.array.includes(method));
+  const hybrid = encapsulate !== undefined && agreed === hybridKex;
   const methods = theirs.kex.map((method) => (method === hybridKex ? classicalKex : method));
   const before = protocol._kex;
   const handled = handle(hybrid ? replaceKex(payload, methods) : payload);
   const exchange = protocol._kex;
   if (exchange === undefined || exchange === before) return handled;
-  // A guess is right when both sides like the same best (RFC 4253, section 7). ssh2 takes what was agreed on for that, and would answer a
-  // guess that the client has already withdrawn.
+  // A guess is right when both sides like the same best (RFC 4253, section 7).
   const rightGuess = theirs.kex[0] === kex.array[0] && theirs.serverHostKey[0] === serverHostKey.array[0];
   protocol._skipNextInboundPacket = theirs.guessFollows && !rightGuess;
   if (hybrid) makeHybrid(exchange, payload, encapsulate);

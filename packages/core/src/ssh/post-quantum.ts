@@ -1,7 +1,5 @@
 import { checkExchange } from "./exchange-check.ts";
-import { offerHybrid } from "./exchange.ts";
 import { encapsulateByNode, encapsulateByScript, type Encapsulate } from "./mlkem.ts";
-import type { Ssh2Protocol } from "./ssh2.ts";
 
 /** Who encapsulates, or why nobody can. */
 type Choice = { readonly encapsulate: Encapsulate } | { readonly problem: Error };
@@ -29,13 +27,8 @@ export function postQuantumProblem(): Error | undefined {
   return "problem" in choice ? choice.problem : undefined;
 }
 
-/**
- * Offers `mlkem768x25519-sha256` to a client, in front of everything else, so that what is recorded today cannot be read with a quantum
- * computer later. Where it cannot be had, or `curve25519-sha256` is not offered either, ssh2 goes on by itself.
- *
- * Has to be called when the client's identification has come and ssh2's KEXINIT has not been sent.
- */
-export function offerPostQuantum(protocol: Ssh2Protocol): void {
+/** Who encapsulates for `mlkem768x25519-sha256`; nobody where it cannot be had, and ssh2 goes on with what it knows. */
+export function trustedEncapsulate(): Encapsulate | undefined {
   choice ??= choose();
-  if ("encapsulate" in choice) offerHybrid(protocol, choice.encapsulate);
+  return "encapsulate" in choice ? choice.encapsulate : undefined;
 }

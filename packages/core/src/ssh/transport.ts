@@ -6,12 +6,13 @@ import type { Channel } from "../channel.ts";
 import type { NegotiatedAlgorithms } from "../connection.ts";
 import type { AlgorithmLists } from "./algorithms.ts";
 import { SshChannel } from "./channel.ts";
+import { mendExchange } from "./exchange.ts";
 import { Guard } from "./guard.ts";
 import { mendHandshake } from "./handshake.ts";
 import type { HostKey } from "./hostkeys.ts";
 import { gateIdent } from "./ident.ts";
 import { SSH_DISCONNECT } from "./messages.ts";
-import { offerPostQuantum } from "./post-quantum.ts";
+import { trustedEncapsulate } from "./post-quantum.ts";
 import { RekeyWatch, type RekeyLimits } from "./rekey.ts";
 import { watchStall } from "./stall.ts";
 import { Server, utils, type AuthContext, type KeyboardAuthContext, type Ssh2Algorithms } from "./ssh2.ts";
@@ -153,7 +154,7 @@ export class Transport {
     const { _protocol: protocol } = internals(client);
     const moved = (): number => this.#moved();
     mendHandshake(protocol, this.#options.algorithms.publicKey);
-    if (this.#options.postQuantum !== false) offerPostQuantum(protocol);
+    mendExchange(protocol, this.#options.postQuantum === false ? undefined : trustedEncapsulate());
     const rekey = (this.#rekey = new RekeyWatch(protocol, this.#options.rekey, moved, () => {
       this.#listener.failed(new Error("The key exchange took too long"));
       this.#socket.destroy();
