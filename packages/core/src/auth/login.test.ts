@@ -1,0 +1,931 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import type { Connection } from "../connection.ts";
+import { Writer } from "../protocol/writer.ts";
+import { LoginProcess, type AuthAnswer, type AuthRequest, type LoginSetup } from "./login.ts";
+import {
+  proven,
+  refused,
+  unknown,
+  type AuthAttempt,
+  type AuthMethod,
+  type AuthPolicy,
+  type Login,
+  type Mechanism,
+  type Questions,
+  type UserDraft,
+  type Verdict,
+} from "./method.ts";
+import { Policy } from "./policy.ts";
+
+const log = {
+  child: () => log,
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+const connection = { log, signal: new AbortController().signal } as unknown as Connection;
+
+const signatureAlgorithms = ["ssh-ed25519", "rsa-sha2-256", "rsa-sha2-512"];
+
+interface Bench {
+  readonly login: LoginProcess;
+  /** What observers were told. */
+  readonly told: { readonly login: Login; readonly verdict: Verdict }[];
+  decide(request: AuthRequest): Promise<AuthAnswer>;
+}
+
+function bench(
+  methods: readonly AuthMethod[],
+  options: Partial<Omit<LoginSetup, "policy">> & { readonly policy?: AuthPolicy } = {},
+): Bench {
+  const told: Bench["told"] = [];
+  const login = new LoginProcess(
+    {
+      limits: { authAttempts: 6, authRequests: 20 },
+      signatureAlgorithms,
+      guards: [],
+      observers: [(seen, verdict) => void told.push({ login: seen, verdict })],
+      ...options,
+      policy: new Policy(options.policy, methods),
+    },
+    connection,
+  );
+  return { login, told, decide: (request) => login.decide(request) };
+}
+
+type Verify<M extends Mechanism> = AuthMethod<M>["verify"];
+const passwords = (name: string, verify: Verify<"password">): AuthMethod =>
+  ({ name, mechanism: "password", verify }) satisfies AuthMethod<"password">;
+const keys = (name: string, verify: Verify<"publickey">): AuthMethod =>
+  ({ name, mechanism: "publickey", verify }) satisfies AuthMethod<"publickey">;
+const codes = (name: string, verify: Verify<"keyboard-interactive">): AuthMethod =>
+  ({ name, mechanism: "keyboard-interactive", verify }) satisfies AuthMethod<"keyboard-interactive">;
+
+const anybody = passwords("anybody", () => proven());
+const password = (text: unknown = "secret", username = "alice"): AuthRequest => ({
+  username,
+  mechanism: "password",
+  password: text,
+});
+const none: AuthRequest = { username: "alice", mechanism: "none" };
+const keyboard = (ask: (questions: Questions) => Promise<readonly string[]>, username = "alice"): AuthRequest => ({
+  username,
+  mechanism: "keyboard-interactive",
+  ask,
+});
+
+const blobOf = (type: string, ...fields: readonly Uint8Array[]): Buffer => {
+  const writer = new Writer().text(type);
+  for (const field of fields) writer.bytes(field);
+  return writer.finish();
+};
+const ed25519 = (content: string): Buffer => blobOf("ssh-ed25519", Buffer.from(content));
+const query = (blob: Buffer, algorithm = "ssh-ed25519", username = "alice"): AuthRequest => ({
+  username,
+  mechanism: "publickey",
+  algorithm,
+  blob,
+});
+const signed = (blob: Buffer, verifySignature: () => unknown = () => true, algorithm = "ssh-ed25519"): AuthRequest => ({
+  username: "alice",
+  mechanism: "publickey",
+  algorithm,
+  blob,
+  verifySignature: verifySignature as () => boolean,
+});
+
+const rejected = (...methods: Mechanism[]): AuthAnswer => ({ is: "rejected", methods, partial: false });
+const partial = (...methods: Mechanism[]): AuthAnswer => ({ is: "rejected", methods, partial: true });
+const reasons = ({ told }: Bench): string[] =>
+  told.map(({ verdict }) => (verdict.is === "refused" ? verdict.reason : verdict.is));
+
+describe("A login by one factor", () => {
+  it("is accepted when the method proves it, and the user is what the method knows", async () => {
+    const draft = { home: "/inbox", groups: ["staff", "ops"], claims: { mail: "a@b.c" } };
+    const { decide, told } = bench([passwords("users", () => proven(draft))]);
+    const answer = await decide(password());
+    expect(answer).toMatchObject({
+      is: "accepted",
+      user: { name: "alice", home: "/inbox", groups: ["staff", "ops"], claims: { mail: "a@b.c" } },
+    });
+    expect(told).toMatchObject([{ login: { username: "alice", factors: ["users"] }, verdict: { is: "proven" } }]);
+  });
+
+  it("gives a user without a home, groups or claims the usual ones", async () => {
+    const answer = await bench([anybody]).decide(password());
+    expect(answer).toEqual({ is: "accepted", user: { name: "alice", home: "/", groups: [], claims: {} } });
+  });
+
+  it("hands the method the secret, the name, the connection and its signal", async () => {
+    let seen: AuthAttempt<"password"> | undefined;
+    const { decide } = bench([
+      passwords("users", (attempt) => {
+        seen = attempt;
+        return unknown();
+      }),
+    ]);
+    await decide(password("s3cret"));
+    expect(seen).toEqual({
+      mechanism: "password",
+      username: "alice",
+      password: "s3cret",
+      factors: [],
+      connection,
+      signal: connection.signal,
+    });
+  });
+
+  it("shows guards and observers everything but the secret", async () => {
+    const seen: Login[] = [];
+    const guards = [(login: Login): void => void seen.push(login)];
+    const { decide, told } = bench([passwords("users", () => refused("wrong")), keys("keys", () => refused("no"))], {
+      guards,
+      policy: [["users"], ["keys"]],
+    });
+    await decide(password("s3cret"));
+    await decide(signed(ed25519("k")));
+    for (const login of [...seen, ...told.map((one) => one.login)]) {
+      expect(Object.keys(login).toSorted()).toEqual(["connection", "factors", "mechanism", "username"]);
+    }
+    expect(seen).toHaveLength(2);
+    expect(told).toHaveLength(2);
+  });
+
+  it.each<[string, unknown]>([
+    ["refuses", refused("expired")],
+    ["does not know the user", unknown()],
+  ])("is rejected when the method %s", async (_, verdict) => {
+    const one = bench([passwords("users", () => verdict as Verdict)]);
+    expect(await one.decide(password())).toEqual(rejected("password"));
+    expect(one.told).toMatchObject([{ verdict, login: { factors: [] } }]);
+    expect(one.login.failures).toBe(1);
+  });
+
+  it.each<[string, () => unknown]>([
+    ["throws", () => fail("broken")],
+    ["rejects", () => Promise.reject(new Error("LDAP is down"))],
+    ["rejects with no error", () => Promise.reject(undefined)],
+    ["answers nothing", () => undefined],
+    ["answers true", () => true],
+    ["answers 1", () => 1],
+    ["answers text", () => "proven"],
+    ["answers an empty object", () => ({})],
+    ["answers a verdict that does not exist", () => ({ is: "accepted" })],
+    ["proves nobody", () => ({ is: "proven" })],
+    ["proves nobody at all", () => ({ is: "proven", user: null })],
+    ["proves a name alone", () => ({ is: "proven", user: "alice" })],
+    ["refuses without a reason", () => ({ is: "refused" })],
+    ["answers a promise of nothing", () => Promise.resolve(null)],
+  ])("is refused when the method %s", async (_, verify) => {
+    const one = bench([passwords("users", verify as () => Verdict)]);
+    expect(await one.decide(password())).toEqual(rejected("password"));
+    expect(one.told.map(({ verdict }) => verdict.is)).toEqual(["refused"]);
+    expect(one.login.failures).toBe(1);
+  });
+
+  it.each<[string, unknown]>([
+    ["a name that is no text", { name: ["alice"] }],
+    ["a number for a name", { name: 7 }],
+    ["a home that is no text", { home: 7 }],
+    ["a home that no path can be", { home: "/a\0b" }],
+    ["a name that is not acceptable", { name: "a\nb" }],
+    ["an empty name", { name: "" }],
+    ["a group that is a list", { groups: [["admins"]] }],
+    ["groups in one text", { groups: "admins" }],
+    ["claims that are text", { claims: "admin" }],
+    ["claims that cannot be read", Object.defineProperty({}, "claims", { get: () => fail("trap") })],
+  ])("is refused when the method proves a user with %s", async (_, draft) => {
+    const one = bench([passwords("users", () => proven(draft as UserDraft))]);
+    expect(await one.decide(password())).toEqual(rejected("password"));
+    expect(one.told.map(({ verdict }) => verdict.is)).toEqual(["refused"]);
+  });
+
+  it("is accepted when the method answers a promise of a promise", async () => {
+    const nested = (): Promise<Verdict> => new Promise((resolve) => resolve(Promise.resolve(proven())));
+    expect(await bench([passwords("users", nested)]).decide(password())).toMatchObject({ is: "accepted" });
+  });
+
+  it("is nobody's where the client has left meanwhile: it is not accepted, and nobody is told", async () => {
+    const leaving = new AbortController();
+    const method = passwords("users", () => {
+      leaving.abort();
+      return proven();
+    });
+    let told = 0;
+    const setup: LoginSetup = {
+      policy: new Policy(undefined, [method]),
+      limits: { authAttempts: 6, authRequests: 20 },
+      signatureAlgorithms,
+      guards: [],
+      observers: [() => void (told += 1)],
+    };
+    const login = new LoginProcess(setup, { ...connection, signal: leaving.signal });
+    expect(await login.decide(password())).toMatchObject({ is: "disconnect" });
+    expect(told).toBe(0);
+  });
+
+  it("is not changed by an observer that throws, and the next one is told all the same", async () => {
+    let told = 0;
+    const observers = [(): void => fail("observer"), (): void => void (told += 1)];
+    expect(await bench([anybody], { observers }).decide(password())).toMatchObject({ is: "accepted" });
+    expect(await bench([anybody], { observers }).decide(password(""))).toEqual(rejected("password"));
+    expect(told).toBe(2);
+  });
+
+  it("tells in answer to none what may be tried, and counts no failure", async () => {
+    const one = bench([anybody, keys("keys", () => proven())], { policy: [["keys"], ["anybody"]] });
+    expect(await one.decide(none)).toEqual(rejected("publickey", "password"));
+    expect(one.login.failures).toBe(0);
+    expect(one.told).toEqual([]);
+  });
+
+  it("refuses hostbased, whatever methods there are", async () => {
+    const one = bench([anybody]);
+    expect(await one.decide({ username: "alice", mechanism: "hostbased" })).toEqual(rejected("password"));
+    expect(one.login.failures).toBe(1);
+  });
+
+  function fail(message: string): never {
+    throw new Error(message);
+  }
+});
+
+describe("The user", () => {
+  it("is frozen, with everything that core has put into it", async () => {
+    const draft = { groups: ["a"], claims: { tenant: "t" } };
+    const answer = await bench([passwords("users", () => proven(draft))]).decide(password());
+    if (answer.is !== "accepted") expect.fail(answer.is);
+    const { user } = answer;
+    expect([user, user.groups, user.claims].every((part) => Object.isFrozen(part))).toBe(true);
+    draft.groups.push("admins");
+    draft.claims.tenant = "other";
+    expect(user).toMatchObject({ groups: ["a"], claims: { tenant: "t" } });
+  });
+
+  it("has claims by name and no others: none is inherited, and __proto__ is a name like any other", async () => {
+    const claims = JSON.parse('{"__proto__": {"admin": true}, "tenant": "t"}') as Record<string, unknown>;
+    const answer = await bench([passwords("users", () => proven({ claims }))]).decide(password());
+    if (answer.is !== "accepted") expect.fail(answer.is);
+    expect(answer.user.claims["admin"]).toBeUndefined();
+    expect(answer.user.claims["constructor"]).toBeUndefined();
+    expect(Object.keys(answer.user.claims)).toEqual(["__proto__", "tenant"]);
+  });
+
+  it("is the sum of its factors: groups join, claims merge, the last home wins", async () => {
+    const first = passwords("first", () => {
+      return proven({ home: "/one", groups: ["a", "b"], claims: { x: 1, y: 1 } });
+    });
+    const second = keys("second", () => proven({ home: "two/../zwei", groups: ["b", "c"], claims: { y: 2, z: 2 } }));
+    const third = codes("third", () => proven());
+    const { decide } = bench([first, second, third], { policy: [["first", "second", "third"]] });
+    expect(await decide(password())).toEqual(partial("publickey"));
+    expect(await decide(signed(ed25519("k")))).toEqual(partial("keyboard-interactive"));
+    expect(await decide(keyboard(() => Promise.resolve([])))).toMatchObject({
+      is: "accepted",
+      user: { name: "alice", home: "/zwei", groups: ["a", "b", "c"], claims: { x: 1, y: 2, z: 2 } },
+    });
+  });
+
+  it("has the canonical name that a method gives, in NFC", async () => {
+    const answer = await bench([passwords("users", () => proven({ name: "Jose\u0301" }))]).decide(
+      password("x", "JOSE"),
+    );
+    expect(answer).toMatchObject({ is: "accepted", user: { name: "Jos\u00e9" } });
+  });
+});
+
+describe("A user name", () => {
+  it.each([
+    ["a plain one", "alice", "alice"],
+    ["NFD", "Jose\u0301", "Jos\u00e9"],
+    ["one that is an object's property", "__proto__", "__proto__"],
+    ["another that is", "constructor", "constructor"],
+    ["a path", "../../etc/passwd", "../../etc/passwd"],
+    ["an encoded path", "%2e%2e", "%2e%2e"],
+    ["an LDAP filter", "*)(uid=*))(|(uid=*", "*)(uid=*))(|(uid=*"],
+    ["capitals", "Alice", "Alice"],
+    ["spaces", " alice ", " alice "],
+    ["emoji", "😀", "😀"],
+    ["255 bytes", "é".repeat(127) + "a", "é".repeat(127) + "a"],
+    ["255 bytes once it is NFC", "e\u0301".repeat(127) + "a", "\u00e9".repeat(127) + "a"],
+  ])("may be %s, and every method and observer sees the same form", async (_, sent, canonical) => {
+    const seen: string[] = [];
+    const see = ({ username }: Login): void => void seen.push(username);
+    const method = passwords("users", (attempt) => (see(attempt), proven()));
+    const answer = await bench([method], { guards: [see], observers: [see] }).decide(password("x", sent));
+    expect(answer).toMatchObject({ is: "accepted", user: { name: canonical } });
+    expect(seen).toEqual([canonical, canonical, canonical]);
+  });
+
+  it.each([
+    ["empty", ""],
+    ["256 bytes long", "a".repeat(256)],
+    ["256 bytes long in half as many letters", "é".repeat(128)],
+    ["35 KB long", "a".repeat(35_000)],
+    ["with NUL", "alice\0"],
+    ["with a line feed", "alice\nroot"],
+    ["with an escape", "\u001b[2Jalice"],
+    ["with DEL", "alice\u007f"],
+    ["with C1 controls", "alice\u009b"],
+    ["with a right-to-left override", "alice\u202e"],
+    ["with a joiner of no width", "al\u200dice"],
+    ["with a byte order mark", "\ufeffalice"],
+    ["with a soft hyphen", "al\u00adice"],
+    ["with a line separator", "alice\u2028"],
+    ["with a character for private use", "alice\ue000"],
+    ["with half a surrogate pair", "alice\ud800"],
+    ["with what was not UTF-8", "alice\ufffd"],
+    ["with tag characters", "alice\u{e0061}"],
+  ])("that is %s ends the connection before anybody is asked", async (_, sent) => {
+    let asked = 0;
+    const count = (): void => void (asked += 1);
+    const method = passwords("users", () => (count(), proven()));
+    for (const request of [password("x", sent), { username: sent, mechanism: "none" } as const]) {
+      const { decide, told } = bench([method], { guards: [count] });
+      expect(await decide(request)).toEqual({ is: "disconnect", reason: "The user name is not acceptable" });
+      expect(told).toEqual([]);
+    }
+    expect(asked).toBe(0);
+  });
+});
+
+describe("A password", () => {
+  it.each([
+    ["empty", "", "The password is not acceptable"],
+    ["1,025 bytes long", "a".repeat(1025), "The password is not acceptable"],
+    ["1,026 bytes long in half as many letters", "é".repeat(513), "The password is not acceptable"],
+    ["with NUL", "a\0b", "The password is not acceptable"],
+    ["NUL", "\0", "The password is not acceptable"],
+    ["to be changed", { oldPassword: "a", newPassword: "b" }, "Changing a password is not offered"],
+    ["a list", ["secret"], "Changing a password is not offered"],
+    ["absent", null, "Changing a password is not offered"],
+  ])("that is %s is refused before any method sees it", async (_, text, reason) => {
+    let asked = 0;
+    const method = passwords("users", () => {
+      asked += 1;
+      return proven();
+    });
+    const one = bench([method]);
+    expect(await one.decide(password(text))).toEqual(rejected("password"));
+    expect(asked).toBe(0);
+    expect(reasons(one)).toEqual([reason]);
+    expect(one.login.failures).toBe(1);
+  });
+
+  it.each([" ", "a".repeat(1024), "é".repeat(512), "pässwörd\n"])("may be anything else: %j", async (text) => {
+    expect(await bench([anybody]).decide(password(text))).toMatchObject({ is: "accepted" });
+  });
+});
+
+describe("Several methods of one mechanism", () => {
+  const order: string[] = [];
+  const answering = (name: string, verdict: () => Verdict): AuthMethod =>
+    passwords(name, () => {
+      order.push(name);
+      return verdict();
+    });
+
+  it.each<[string, () => Verdict, readonly string[], string]>([
+    ["pass on what is not theirs", unknown, ["one", "two"], "accepted"],
+    ["keep what they refuse", () => refused("locked"), ["one"], "rejected"],
+    ["keep what they prove", proven, ["one"], "accepted"],
+    [
+      "keep what they fail on: an error is no permission to ask the next",
+      () => {
+        throw new Error("LDAP is down");
+      },
+      ["one"],
+      "rejected",
+    ],
+  ])("%s", async (_, first, asked, answer) => {
+    order.length = 0;
+    const { decide } = bench([answering("one", first), answering("two", proven)], { policy: [["one"], ["two"]] });
+    expect(await decide(password())).toMatchObject({ is: answer });
+    expect(order).toEqual(asked);
+  });
+
+  it("are asked in the order of the policy", async () => {
+    order.length = 0;
+    const { decide } = bench([answering("one", unknown), answering("two", unknown)], { policy: [["two"], ["one"]] });
+    expect(await decide(password())).toEqual(rejected("password"));
+    expect(order).toEqual(["two", "one"]);
+  });
+
+  it("make one failure, of which observers are told once", async () => {
+    const one = bench([answering("one", unknown), answering("two", unknown)], { policy: [["one"], ["two"]] });
+    await one.decide(password());
+    expect(reasons(one)).toEqual(["unknown"]);
+    expect(one.login.failures).toBe(1);
+  });
+
+  it("prove the factor of the one that knew", async () => {
+    const { decide, told } = bench(
+      [answering("one", unknown), answering("two", proven), codes("code", () => proven())],
+      { policy: [["one"], ["two", "code"]] },
+    );
+    expect(await decide(password())).toEqual(partial("keyboard-interactive"));
+    expect(told).toMatchObject([{ login: { factors: ["two"] } }]);
+  });
+});
+
+describe("A login by several factors", () => {
+  const first = passwords("first", ({ password: text }) => (text === "right" ? proven() : refused("wrong")));
+  const second = codes("second", async ({ ask }) => {
+    const [code] = await ask({ prompts: [{ text: "Code: ", echo: false }] });
+    return code === "123456" ? proven() : refused("wrong");
+  });
+  const code = (text: string, username = "alice"): AuthRequest => keyboard(() => Promise.resolve([text]), username);
+  const both = { policy: [["first", "second"]] };
+
+  it("tells of partial success, and is complete with the last", async () => {
+    const { decide, told } = bench([first, second], both);
+    expect(await decide(password("right"))).toEqual(partial("keyboard-interactive"));
+    expect(await decide(code("123456"))).toMatchObject({ is: "accepted", user: { name: "alice" } });
+    expect(told.map(({ login }) => login.factors)).toEqual([["first"], ["first", "second"]]);
+  });
+
+  it("does not ask a method before its turn, nor again when it has had it", async () => {
+    const one = bench([first, second], both);
+    expect(await one.decide(code("123456"))).toEqual(rejected("password"));
+    expect(await one.decide(password("right"))).toEqual(partial("keyboard-interactive"));
+    expect(await one.decide(password("right"))).toEqual(rejected("keyboard-interactive"));
+    expect(reasons(one)).toEqual(["unknown", "proven", "unknown"]);
+    expect(await one.decide(code("123456"))).toMatchObject({ is: "accepted" });
+  });
+
+  it("keeps what is proven when a later factor fails, and says so without partial success", async () => {
+    const { decide } = bench([first, second], both);
+    await decide(password("right"));
+    expect(await decide(code("000000"))).toEqual(rejected("keyboard-interactive"));
+    expect(await decide(none)).toEqual(rejected("keyboard-interactive"));
+    expect(await decide(code("123456"))).toMatchObject({ is: "accepted" });
+  });
+
+  it("shows a later method which factors are proven", async () => {
+    let seen: readonly string[] = [];
+    const watching = codes("second", ({ factors }) => {
+      seen = factors;
+      return proven();
+    });
+    const { decide } = bench([first, watching], both);
+    await decide(password("right"));
+    await decide(code(""));
+    expect(seen).toEqual(["first"]);
+  });
+
+  it("is refused where the factors are of different users, by what the methods say", async () => {
+    const named = (name: string): AuthMethod => codes("second", () => proven({ name }));
+    const mixed = bench([first, named("bob")], both);
+    await mixed.decide(password("right"));
+    expect(await mixed.decide(code(""))).toEqual(rejected("keyboard-interactive"));
+    expect(reasons(mixed)).toEqual(["proven", "The factors belong to different users"]);
+    const same = bench([first, named("alice")], both);
+    await same.decide(password("right"));
+    expect(await same.decide(code(""))).toMatchObject({ is: "accepted" });
+  });
+
+  it("is refused where a later factor was proven for another name than the first", async () => {
+    const { decide } = bench([first, second], both);
+    await decide(password("right", "alice"));
+    expect(await decide(code("123456", "bob"))).not.toMatchObject({ is: "accepted" });
+    expect(await decide(password("right", "bob"))).not.toMatchObject({ is: "accepted" });
+  });
+
+  it("lets the name change as long as nothing is proven", async () => {
+    const { decide } = bench([first, second], both);
+    expect(await decide(password("wrong", "bob"))).toEqual(rejected("password"));
+    await decide(password("right", "alice"));
+    expect(await decide(code("123456", "alice"))).toMatchObject({ is: "accepted", user: { name: "alice" } });
+  });
+
+  it("keeps the canonical name of the first factor where later ones do not know it", async () => {
+    const ldap = passwords("first", () => proven({ name: "alice" }));
+    const { decide } = bench([ldap, second], both);
+    await decide(password("right", "ALICE@corp.example"));
+    expect(await decide(code("123456", "ALICE@corp.example"))).toMatchObject({
+      is: "accepted",
+      user: { name: "alice" },
+    });
+  });
+
+  it("treats names that differ only in their form as one", async () => {
+    const { decide } = bench([first, codes("second", () => proven({ name: "Jose\u0301" }))], both);
+    await decide(password("right", "Jos\u00e9"));
+    expect(await decide(code("", "Jose\u0301"))).toMatchObject({ is: "accepted", user: { name: "Jos\u00e9" } });
+  });
+});
+
+describe("Guards of logins", () => {
+  it("run in order before any method, and refuse by throwing", async () => {
+    const events: string[] = [];
+    const method = passwords("users", () => {
+      events.push("method");
+      return proven();
+    });
+    const guards = [
+      async (): Promise<void> => void events.push("first"),
+      (): void => {
+        events.push("second");
+        throw new Error("Too many failures from this address");
+      },
+      (): void => void events.push("third"),
+    ];
+    const one = bench([method], { guards });
+    expect(await one.decide(password())).toEqual(rejected("password"));
+    expect(events).toEqual(["first", "second"]);
+    expect(reasons(one)).toEqual(["Too many failures from this address"]);
+    expect(one.login.failures).toBe(1);
+  });
+
+  it("refuse by rejecting too, and for key queries", async () => {
+    const { decide } = bench([keys("keys", () => proven())], { guards: [() => Promise.reject(new Error("no"))] });
+    expect(await decide(query(ed25519("k")))).toEqual(rejected("publickey"));
+    expect(await decide(signed(ed25519("k")))).toEqual(rejected("publickey"));
+  });
+});
+
+describe("Limits of a login", () => {
+  it("end the connection with the last failure that is allowed", async () => {
+    const { decide } = bench([anybody], { limits: { authAttempts: 3, authRequests: 20 } });
+    expect(await decide(password(""))).toEqual(rejected("password"));
+    expect(await decide(password(""))).toEqual(rejected("password"));
+    expect(await decide(password(""))).toEqual({ is: "disconnect", reason: "Too many authentication failures" });
+  });
+
+  it("count failures of all kinds together", async () => {
+    const { decide } = bench([anybody], { limits: { authAttempts: 4, authRequests: 20 } });
+    await decide(password(""));
+    await decide({ username: "alice", mechanism: "hostbased" });
+    await decide(signed(Buffer.alloc(0)));
+    expect(await decide(keyboard(() => Promise.resolve([])))).toMatchObject({ is: "disconnect" });
+  });
+
+  it("count no probes as failures, but all requests, proven ones too", async () => {
+    const limits = { authAttempts: 1, authRequests: 5 };
+    const { decide } = bench([keys("keys", () => unknown()), anybody, codes("code", () => proven())], {
+      limits,
+      policy: [["keys"], ["anybody", "code"]],
+    });
+    expect(await decide(none)).toMatchObject({ is: "rejected" });
+    expect(await decide(query(ed25519("k")))).toMatchObject({ is: "rejected" });
+    expect(await decide(query(Buffer.alloc(0)))).toMatchObject({ is: "rejected" });
+    expect(await decide(password())).toMatchObject({ is: "rejected", partial: true });
+    expect(await decide(none)).toMatchObject({ is: "rejected" });
+    expect(await decide(keyboard(() => Promise.resolve([])))).toEqual({
+      is: "disconnect",
+      reason: "Too many authentication requests",
+    });
+  });
+
+  it("ask no method once there were too many requests", async () => {
+    let asked = 0;
+    const method = passwords("users", () => {
+      asked += 1;
+      return proven();
+    });
+    const { decide } = bench([method, codes("code", () => proven())], {
+      limits: { authAttempts: 6, authRequests: 1 },
+      policy: [["users", "code"]],
+    });
+    await decide(none);
+    for (let i = 0; i < 5; i++) expect(await decide(password())).toMatchObject({ is: "disconnect" });
+    expect(asked).toBe(0);
+  });
+});
+
+describe("keyboard-interactive", () => {
+  const prompts = (count: number): Questions => ({
+    prompts: Array.from({ length: count }, (_, i) => ({ text: `${i}: `, echo: false })),
+  });
+
+  it("hands questions to the client and answers to the method, as often as it asks", async () => {
+    const asked: Questions[] = [];
+    const method = codes("code", async ({ ask }) => {
+      const [name] = await ask({ name: "Login", instruction: "Look at your phone", prompts: prompts(1).prompts });
+      const more = await ask(prompts(2));
+      return [name, ...more].join() === "a,b,c" ? proven() : refused("wrong");
+    });
+    const answers = [["a"], ["b", "c"]];
+    const { decide } = bench([method]);
+    const request = keyboard(async (questions) => {
+      asked.push(questions);
+      return answers.shift() ?? [];
+    });
+    expect(await decide(request)).toMatchObject({ is: "accepted" });
+    expect(asked).toEqual([
+      { name: "Login", instruction: "Look at your phone", prompts: prompts(1).prompts },
+      prompts(2),
+    ]);
+  });
+
+  it("asks at most 16 questions at once", async () => {
+    const asking = (count: number): AuthMethod =>
+      codes("code", async ({ ask }) => (await ask(prompts(count)), proven()));
+    const request = keyboard(({ prompts: all }) => Promise.resolve(all.map(() => "x")));
+    expect(await bench([asking(16)]).decide(request)).toMatchObject({ is: "accepted" });
+    const tooMany = bench([asking(17)]);
+    expect(await tooMany.decide(request)).toEqual(rejected("keyboard-interactive"));
+    expect(reasons(tooMany)).toEqual(["At most 16 prompts may be asked at once"]);
+  });
+
+  it.each([0, 2, 3])("refuses %i answers to one question", async (count) => {
+    const method = codes("code", async ({ ask }) => (await ask(prompts(1)), proven()));
+    const one = bench([method]);
+    expect(await one.decide(keyboard(() => Promise.resolve(Array<string>(count).fill("x"))))).toEqual(
+      rejected("keyboard-interactive"),
+    );
+    expect(reasons(one)).toEqual(["The client answered with another number of answers"]);
+  });
+
+  it("is refused when the client gives up", async () => {
+    const method = codes("code", async ({ ask }) => (await ask(prompts(1)), proven()));
+    const one = bench([method]);
+    expect(await one.decide(keyboard(() => Promise.reject(new Error("The client left"))))).toEqual(
+      rejected("keyboard-interactive"),
+    );
+    expect(reasons(one)).toEqual(["The client left"]);
+  });
+});
+
+describe("publickey", () => {
+  const [mine, other] = [ed25519("mine"), ed25519("other")];
+  const authorized = keys("keys", ({ key }) => (mine.equals(key.blob) ? proven() : unknown()));
+  const rsaOf = (bits: number): Buffer =>
+    blobOf("ssh-rsa", Buffer.of(1, 0, 1), Buffer.concat([Buffer.of(0), Buffer.alloc(bits / 8, 0xff)]));
+
+  it("shows the method the key: type, blob and fingerprint", async () => {
+    let seen: unknown;
+    await bench([keys("keys", ({ key }) => ((seen = key), unknown()))]).decide(query(mine));
+    expect(seen).toEqual({
+      type: "ssh-ed25519",
+      blob: mine,
+      fingerprint: expect.stringMatching(/^SHA256:.{43}$/) as string,
+    });
+  });
+
+  it("answers a query by whether the key would do, and proves nothing by it", async () => {
+    const one = bench([authorized]);
+    expect(await one.decide(query(mine))).toEqual({ is: "usable" });
+    expect(await one.decide(query(other))).toEqual(rejected("publickey"));
+    expect(one.login.failures).toBe(0);
+    expect(await one.decide(signed(other))).toEqual(rejected("publickey"));
+    expect(await one.decide(signed(mine))).toMatchObject({ is: "accepted" });
+  });
+
+  it("binds the identity of the key that signed, never of one that was only asked for", async () => {
+    const owners = keys("keys", ({ key }) => proven({ name: mine.equals(key.blob) ? "admin" : "guest" }));
+    const { decide } = bench([owners]);
+    expect(await decide(query(mine))).toEqual({ is: "usable" });
+    expect(await decide(query(other))).toEqual({ is: "usable" });
+    expect(await decide(query(mine))).toEqual({ is: "usable" });
+    expect(await decide(signed(other))).toMatchObject({ is: "accepted", user: { name: "guest" } });
+  });
+
+  it("binds no name by a query that a later factor could contradict", async () => {
+    const owners = keys("keys", ({ key }) => proven({ name: mine.equals(key.blob) ? "admin" : "guest" }));
+    const { decide, told } = bench([owners, passwords("users", () => proven({ name: "guest" }))], {
+      policy: [["keys", "users"]],
+    });
+    await decide(query(mine));
+    expect(told).toEqual([]);
+    expect(await decide(signed(other))).toEqual(partial("password"));
+    expect(await decide(password())).toMatchObject({ is: "accepted", user: { name: "guest" } });
+  });
+
+  it.each<[string, () => unknown]>([
+    ["is false", () => false],
+    [
+      "cannot be checked",
+      () => {
+        throw new Error("bad ASN.1");
+      },
+    ],
+    ["checks to an error, which is no truth", () => new Error("malformed")],
+    ["checks to 1", () => 1],
+    ["checks to a promise", () => Promise.resolve(true)],
+    ["checks to nothing", () => undefined],
+  ])("is refused when the signature %s", async (_, verifySignature) => {
+    const one = bench([authorized]);
+    expect(await one.decide(signed(mine, verifySignature))).toEqual(rejected("publickey"));
+    expect(reasons(one)).toEqual(["The signature is wrong"]);
+    expect(one.login.failures).toBe(1);
+  });
+
+  it("checks the signature of an authorised key only: what a stranger sent is not parsed", async () => {
+    let checked = 0;
+    const count = (): boolean => {
+      checked += 1;
+      return true;
+    };
+    const { decide } = bench([authorized]);
+    await decide(signed(other, count));
+    expect(checked).toBe(0);
+    await decide(signed(mine, count));
+    expect(checked).toBe(1);
+  });
+
+  it.each([1024, 16_384])(
+    "refuses an authorised RSA key of %i bits, queried or signed, without a check",
+    async (bits) => {
+      let checked = 0;
+      const one = bench([keys("keys", () => proven())]);
+      expect(await one.decide(query(rsaOf(bits), "rsa-sha2-256"))).toEqual(rejected("publickey"));
+      const request = signed(rsaOf(bits), () => (checked += 1) > 0, "rsa-sha2-256");
+      expect(await one.decide(request)).toEqual(rejected("publickey"));
+      expect(reasons(one)).toEqual(["The RSA key is too short or too long"]);
+      expect(checked).toBe(0);
+      expect(await one.decide(signed(rsaOf(2048), () => true, "rsa-sha2-512"))).toMatchObject({ is: "accepted" });
+    },
+  );
+
+  it.each([
+    ["a signature by SHA-1", rsaOf(2048), "ssh-rsa"],
+    ["a key that is not of the type its algorithm is for", mine, "rsa-sha2-256"],
+    ["a key of an unknown type", blobOf("ssh-dss"), "ssh-dss"],
+    ["an empty key", Buffer.alloc(0), "ssh-ed25519"],
+    ["a key of 30 KB", blobOf("ssh-rsa", Buffer.of(3), Buffer.alloc(30_000, 1)), "rsa-sha2-256"],
+  ])("refuses %s before any method sees it, and counts only what is signed", async (_, blob, algorithm) => {
+    let asked = 0;
+    const method = keys("keys", () => {
+      asked += 1;
+      return proven();
+    });
+    const one = bench([method]);
+    expect(await one.decide(query(blob, algorithm))).toEqual(rejected("publickey"));
+    expect(one.login.failures).toBe(0);
+    expect(one.told).toEqual([]);
+    expect(await one.decide(signed(blob, () => true, algorithm))).toEqual(rejected("publickey"));
+    expect(one.login.failures).toBe(1);
+    expect(one.told.map(({ verdict }) => verdict.is)).toEqual(["refused"]);
+    expect(asked).toBe(0);
+  });
+});
+
+/** What a method does with a request of the model, by the method's name. */
+type Does = "proven" | "proven as bob" | "refused" | "unknown" | "throws" | "nonsense";
+interface Message {
+  readonly mechanism: Mechanism | "none" | "hostbased";
+  readonly does: Readonly<Record<string, Does>>;
+  readonly signature: "none" | "good" | "bad";
+}
+const registered: readonly (readonly [name: string, mechanism: Mechanism])[] = [
+  ["users", "password"],
+  ["ldap", "password"],
+  ["keys", "publickey"],
+  ["users", "publickey"],
+  ["code", "keyboard-interactive"],
+  ["sms", "keyboard-interactive"],
+];
+const factorNames = ["users", "ldap", "keys", "code", "sms"];
+
+/** The rules of RFC 4252 and of the policy once more, as plainly as they can be written. */
+class Model {
+  readonly #policy: AuthPolicy;
+  readonly #limits: { readonly authAttempts: number; readonly authRequests: number };
+  readonly proven: string[] = [];
+  readonly told: string[] = [];
+  #name: string | undefined;
+  #failures = 0;
+  #requests = 0;
+
+  constructor(policy: AuthPolicy, limits: { readonly authAttempts: number; readonly authRequests: number }) {
+    this.#policy = policy;
+    this.#limits = limits;
+  }
+
+  get #next(): (typeof registered)[number][] {
+    const open = this.#policy.filter((sequence) => this.proven.every((name, i) => sequence[i] === name));
+    const names = open.map((sequence) => sequence[this.proven.length]);
+    const once = names.filter((name, i) => name !== undefined && names.indexOf(name) === i);
+    return once.flatMap((name) => registered.filter(([other]) => other === name));
+  }
+
+  #rejected(partial: boolean): unknown {
+    const mechanisms = this.#next.map(([, mechanism]) => mechanism);
+    return { is: "rejected", methods: mechanisms.filter((one, i) => mechanisms.indexOf(one) === i), partial };
+  }
+
+  #fail(verdict?: "refused" | "unknown"): unknown {
+    if (verdict !== undefined) this.told.push(`${verdict} [${this.proven.join()}]`);
+    this.#failures += 1;
+    if (this.#failures < this.#limits.authAttempts) return this.#rejected(false);
+    return { is: "disconnect", reason: "Too many authentication failures" };
+  }
+
+  decide(message: Message): unknown {
+    this.#requests += 1;
+    if (this.#requests > this.#limits.authRequests) {
+      return { is: "disconnect", reason: "Too many authentication requests" };
+    }
+    if (message.mechanism === "none") return this.#rejected(false);
+    if (message.mechanism === "hostbased") return this.#fail();
+    const isQuery = message.mechanism === "publickey" && message.signature === "none";
+    const turn = this.#next.filter(([, mechanism]) => mechanism === message.mechanism);
+    const knowing = turn.find(([name]) => message.does[name] !== "unknown");
+    const does = knowing === undefined ? "unknown" : message.does[knowing[0]]!;
+    const isProven = does.startsWith("proven");
+    if (isQuery) return isProven ? { is: "usable" } : this.#rejected(false);
+    if (does === "unknown") return this.#fail("unknown");
+    if (!isProven || knowing === undefined) return this.#fail("refused");
+    if (message.mechanism === "publickey" && message.signature === "bad") return this.#fail("refused");
+    const name = does === "proven as bob" ? "bob" : (this.#name ?? "alice");
+    if (this.#name !== undefined && this.#name !== name) return this.#fail("refused");
+    this.#name = name;
+    this.proven.push(knowing[0]);
+    this.told.push(`proven [${this.proven.join()}]`);
+    const isComplete = this.#policy.some((sequence) => sequence.join() === this.proven.join());
+    if (!isComplete) return this.#rejected(true);
+    return { is: "accepted", user: { name, home: "/", groups: [...new Set(this.proven)], claims: {} } };
+  }
+}
+
+describe("A login, compared with a small model over random messages", () => {
+  const act = (name: string, does: Readonly<Record<string, Does>>): Verdict => {
+    switch (does[name]) {
+      case "proven":
+        return proven({ groups: [name] });
+      case "proven as bob":
+        return proven({ groups: [name], name: "bob" });
+      case "refused":
+        return refused("no");
+      case "unknown":
+        return unknown();
+      case "throws":
+        throw new Error("down");
+      default:
+        return "yes" as unknown as Verdict;
+    }
+  };
+  const parse = (text: string): Readonly<Record<string, Does>> => JSON.parse(text) as Record<string, Does>;
+  const methods = registered.map(([name, mechanism]) => {
+    if (mechanism === "password") return passwords(name, ({ password: text }) => act(name, parse(text)));
+    if (mechanism === "publickey") {
+      return keys(name, ({ key }) => act(name, parse(Buffer.from(key.blob.subarray(19)).toString())));
+    }
+    return codes(name, async ({ ask }) => {
+      const [text = ""] = await ask({ prompts: [{ text: "?", echo: true }] });
+      return act(name, parse(text));
+    });
+  });
+  const requestOf = ({ mechanism, does, signature }: Message): AuthRequest => {
+    const text = JSON.stringify(does);
+    switch (mechanism) {
+      case "password":
+        return password(text);
+      case "publickey":
+        return signature === "none" ? query(ed25519(text)) : signed(ed25519(text), () => signature === "good");
+      case "keyboard-interactive":
+        return keyboard(() => Promise.resolve([text]));
+      default:
+        return { username: "alice", mechanism };
+    }
+  };
+
+  const outcome: fc.Arbitrary<Does> = fc.oneof(
+    fc.constant<Does>("proven"),
+    fc.constantFrom<Does[]>("proven as bob", "refused", "unknown", "throws", "nonsense"),
+  );
+  const message: fc.Arbitrary<Message> = fc.record({
+    mechanism: fc.oneof(
+      { weight: 8, arbitrary: fc.constantFrom("password", "publickey", "keyboard-interactive") },
+      { weight: 2, arbitrary: fc.constantFrom("none", "hostbased") },
+    ),
+    does: fc.record(Object.fromEntries(factorNames.map((name) => [name, outcome]))) as fc.Arbitrary<Message["does"]>,
+    signature: fc.constantFrom("none", "good", "good", "bad"),
+  });
+  const sequence = fc.uniqueArray(fc.constantFrom(...factorNames), { minLength: 1, maxLength: 3 });
+  const limits = fc.record({
+    authAttempts: fc.integer({ min: 1, max: 6 }),
+    authRequests: fc.integer({ min: 1, max: 20 }),
+  });
+
+  it("gives the same answers, tells observers the same, and never rejects", async () => {
+    const answers = new Map<string, number>();
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(sequence, { minLength: 1, maxLength: 4 }),
+        limits,
+        fc.array(message, { minLength: 1, maxLength: 22 }),
+        async (policy, limit, messages) => {
+          const model = new Model(policy, limit);
+          const { decide, told } = bench(methods, { policy, limits: limit });
+          for (const one of messages) {
+            const answer = await decide(requestOf(one));
+            expect(answer).toEqual(model.decide(one));
+            const kind = answer.is === "rejected" && answer.partial ? "partial" : answer.is;
+            answers.set(kind, (answers.get(kind) ?? 0) + 1);
+            if (answer.is === "accepted" || answer.is === "disconnect") break;
+          }
+          expect(told.map(({ login, verdict }) => `${verdict.is} [${login.factors.join()}]`)).toEqual(model.told);
+        },
+      ),
+      { numRuns: 3000 },
+    );
+    // A property that never logs anybody in would hold for a server that does not either.
+    for (const kind of ["accepted", "usable", "partial", "rejected", "disconnect"]) {
+      expect(answers.get(kind) ?? 0).toBeGreaterThan(50);
+    }
+  });
+});

@@ -1,0 +1,49 @@
+import { describe, expect, it } from "vitest";
+import { returnFrame, takeFrame } from "./frame-pool.ts";
+import { maxDataBytes } from "./protocol/packets.ts";
+import { dataHeaderBytes } from "./protocol/replies.ts";
+
+const largest = dataHeaderBytes + maxDataBytes;
+const poolable = 64 * 1024;
+
+describe("The pool of frames", () => {
+  it("hands out frames that are long enough", () => {
+    for (const length of [0, 1, dataHeaderBytes, 16 * 1024 - 1, 16 * 1024, poolable, largest, largest + 1, 1_000_000]) {
+      expect(takeFrame(length).length).toBeGreaterThanOrEqual(length);
+    }
+  });
+
+  it("never hands out a frame that is in use", () => {
+    const frames = Array.from({ length: 100 }, () => takeFrame(poolable));
+    expect(new Set(frames.map((frame) => frame.buffer)).size).toBe(100);
+    for (const frame of frames) returnFrame(frame);
+    const again = Array.from({ length: 100 }, () => takeFrame(poolable));
+    expect(new Set(again.map((frame) => frame.buffer)).size).toBe(100);
+    for (const frame of again) returnFrame(frame);
+  });
+
+  it("hands out again what was given back, up to 32 frames and no more", () => {
+    const frames = Array.from({ length: 40 }, () => takeFrame(poolable));
+    for (const frame of frames) returnFrame(frame);
+    const again = Array.from({ length: 40 }, () => takeFrame(poolable));
+    expect(again.filter((frame) => frames.includes(frame)).length).toBe(32);
+    for (const frame of again) returnFrame(frame);
+  });
+
+  it("keeps neither small frames nor those over the largest size", () => {
+    for (const length of [100, largest + 1]) {
+      const frame = takeFrame(length);
+      expect(frame.length).toBe(length);
+      returnFrame(frame);
+      expect(takeFrame(length) === frame).toBe(false);
+    }
+  });
+
+  it("does not take a part of a frame for a frame", () => {
+    const frame = takeFrame(poolable);
+    const part = frame.subarray(0, poolable);
+    returnFrame(part);
+    const next = takeFrame(poolable);
+    expect(next.buffer === frame.buffer).toBe(false);
+  });
+});
