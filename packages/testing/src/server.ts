@@ -1,4 +1,4 @@
-import { setImmediate } from "node:timers/promises";
+import { setImmediate, setTimeout } from "node:timers/promises";
 import {
   createServer,
   generateHostKey,
@@ -40,6 +40,8 @@ export interface TestServer {
   readonly log: CapturedLog;
   /** Logs in; as `testUser` where the options name nobody else. */
   connect(options?: ConnectOptions): Promise<TestConnection>;
+  /** Resolves when no connection is left: what they held has been given back, and their listeners have been told. */
+  idle(): Promise<void>;
   /** Cuts all connections and closes the plugins; with options, closes the server as they say. */
   close(options?: CloseOptions): Promise<void>;
 }
@@ -75,6 +77,9 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
       const connection = await connect(server, methods === undefined ? { ...testUser, ...how } : how);
       connections.push(connection);
       return connection;
+    },
+    async idle() {
+      while (server.connections.size > 0) await setTimeout(2);
     },
     async close(how) {
       if (how === undefined) {
