@@ -1,4 +1,4 @@
-import type { Stats as NodeStats } from "node:fs";
+import { constants, type Stats as NodeStats } from "node:fs";
 import { SftpError, type Attributes, type FileType, type Stats } from "@sluice/core";
 import * as calls from "./calls.ts";
 import type { HostPath } from "./containment.ts";
@@ -53,7 +53,7 @@ export function* change(target: number | HostPath, stats: NodeStats, attributes:
   if (attributes.size !== undefined) {
     if (stats.isDirectory()) throw new SftpError("isADirectory");
     if (!stats.isFile()) throw new SftpError("failure", "Not a regular file");
-    yield* open ? calls.ftruncate(target, attributes.size) : calls.truncate(target, attributes.size);
+    yield* open ? calls.ftruncate(target, attributes.size) : truncate(target, attributes.size);
   }
   if (changesOwner(stats, attributes)) {
     const { uid = stats.uid, gid = stats.gid } = attributes;
@@ -68,6 +68,16 @@ export function* change(target: number | HostPath, stats: NodeStats, attributes:
   const times = timesOf(stats, attributes);
   if (times !== undefined) {
     yield* open ? calls.futimes(target, ...times) : calls.utimes(target, ...times);
+  }
+}
+
+/** Node's own `truncate` opens for reading too, which not every file that may be written to allows. */
+function* truncate(path: HostPath, size: number): Steps<void> {
+  const fd = yield* calls.open(path, constants.O_WRONLY | constants.O_NONBLOCK);
+  try {
+    yield* calls.ftruncate(fd, size);
+  } finally {
+    yield* calls.close(fd);
   }
 }
 

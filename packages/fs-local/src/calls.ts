@@ -125,10 +125,6 @@ export const lutimes: Calls<[path: HostPath, atime: Seconds, mtime: Seconds], vo
   fs.lutimesSync,
   promisify(fs.lutimes),
 );
-export const truncate: Calls<[path: HostPath, size: number], void> = step(
-  (path: HostPath, size: number) => fs.truncateSync(path, size),
-  promisify<HostPath, number>(fs.truncate),
-);
 export const ftruncate: Calls<[fd: number, size: number], void> = step(
   (fd: number, size: number) => fs.ftruncateSync(fd, size),
   promisify<number, number>(fs.ftruncate),

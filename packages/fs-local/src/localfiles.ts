@@ -1,15 +1,8 @@
-import {
-  defineFileSystem,
-  SetupError,
-  type FileSystem,
-  type FileSystemFactory,
-  type FileSystemSource,
-  type SessionIdentity,
-} from "@sluice/core";
+import { defineFileSystem, SetupError, type FileSystemFactory, type FileSystemSource } from "@sluice/core";
 import { LocalFileSystem } from "./filesystem.ts";
 import { localFilesOptions, type LocalFilesOptions, type LocalFilesSettings } from "./options.ts";
 import { Owners } from "./owners.ts";
-import { openRoot, prepareRoot, rootPathFor, type Root, type Tier } from "./root.ts";
+import { openRoot, prepareRoot, rootPathFor, type Root } from "./root.ts";
 import { missingForDescriptors } from "./selftest.ts";
 import { Uploads } from "./upload.ts";
 
@@ -33,7 +26,17 @@ function createSource(settings: LocalFilesSettings): FileSystemSource {
   const missing = missingForDescriptors();
   if (missing !== undefined && settings.containment === "strict") throw cannotContain(missing);
   prepareRoot(settings);
-  return sourceOf(settings, missing === undefined ? "descriptors" : "host-paths");
+  const tier = missing === undefined ? "descriptors" : "host-paths";
+  const shared = sharedBySessions();
+  let warned = false;
+  return async (session) => {
+    if (tier === "host-paths" && !warned) {
+      warned = true;
+      session.log.warn("fs-local contains its root by best effort only: not for clients you do not trust");
+    }
+    const root = await openRoot(rootPathFor(settings.root, session), settings, tier);
+    return fileSystemOf(root, settings, shared);
+  };
 }
 
 function cannotContain(missing: string): SetupError {
@@ -44,37 +47,31 @@ function cannotContain(missing: string): SetupError {
   );
 }
 
-/** Gives each session its own view of its root; they share what must be known of each other's uploads. */
-export function sourceOf(
-  settings: LocalFilesSettings,
-  tier: Tier,
-  adapt: (root: Root) => Root = (root) => root,
-): (session: SessionIdentity) => Promise<FileSystem> {
-  const promised = new Map<string, number>();
-  const owners = new Owners();
+/** What the sessions of one source have in common. */
+export interface Shared {
+  /** How many uploads are under way to each name. */
+  readonly promised: Map<string, number>;
+  readonly owners: Owners;
+}
+
+export function sharedBySessions(): Shared {
+  return { promised: new Map(), owners: new Owners() };
+}
+
+/** One session's view of a root. */
+export function fileSystemOf(root: Root, settings: LocalFilesSettings, { promised, owners }: Shared): LocalFileSystem {
   const { symlinks, atomic, durable, umask } = settings;
-  let warned = false;
-  return async (session) => {
-    if (tier === "host-paths" && !warned) {
-      warned = true;
-      session.log.warn(
-        "fs-local contains its root by best effort only: for development, not for clients you do not trust",
-      );
-    }
-    const { directory, containment, driver } = adapt(
-      await openRoot(rootPathFor(settings.root, session), settings, tier),
-    );
-    const uploads = new Uploads(promised);
-    return new LocalFileSystem({
-      root: directory,
-      containment,
-      driver,
-      symlinks,
-      atomic,
-      durable,
-      umask,
-      uploads,
-      owners,
-    });
-  };
+  const { directory, containment, driver } = root;
+  const uploads = new Uploads(promised);
+  return new LocalFileSystem({
+    root: directory,
+    containment,
+    driver,
+    symlinks,
+    atomic,
+    durable,
+    umask,
+    uploads,
+    owners,
+  });
 }

@@ -221,3 +221,17 @@ describe("options", () => {
     }
   });
 });
+
+describe("containment by best effort", () => {
+  it("does not weaken a machine that can do better", async () => {
+    const ground = await makeGround(variants[0]!);
+    try {
+      const made = await (localFiles({ root: ground.root, containment: "best-effort" }) as Source)(identity("alice"));
+      // One for the session of the ground, one for this one.
+      expect(descriptorsUnder(ground.root)).toHaveLength(2);
+      await made.close!();
+    } finally {
+      await ground.cleanUp();
+    }
+  });
+});

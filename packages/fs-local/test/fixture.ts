@@ -13,9 +13,9 @@ import {
   type SftpPath,
 } from "@sluice/core";
 import { burst, callByCall } from "../src/driver.ts";
-import { sourceOf } from "../src/localfiles.ts";
+import { fileSystemOf, sharedBySessions } from "../src/localfiles.ts";
 import { localFilesOptions, type LocalFilesOptions } from "../src/options.ts";
-import type { Root, Tier } from "../src/root.ts";
+import { openRoot, rootPathFor, type Root, type Tier } from "../src/root.ts";
 
 /** The ways in which the same operations run. */
 export interface Variant {
@@ -60,10 +60,11 @@ export async function makeGround(variant: Variant, options: Partial<LocalFilesOp
     fs.writeFileSync(join(folder, "secret"), secret);
   }
   const settings = localFilesOptions.parse({ root, ...options });
-  const source = sourceOf(settings, variant.tier, variant.adapt);
+  const shared = sharedBySessions();
   const sessions: FileSystem[] = [];
   const session = async (user = "alice"): Promise<FileSystem> => {
-    const made = await source(identity(user));
+    const opened = await openRoot(rootPathFor(settings.root, identity(user)), settings, variant.tier);
+    const made = fileSystemOf(variant.adapt(opened), settings, shared);
     sessions.push(made);
     return made;
   };
