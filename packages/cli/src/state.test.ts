@@ -36,6 +36,12 @@ test("a folder that cannot be is told in one line", () => {
   expect(() => openState(join(directory, "file", "state"))).toThrow(/^sluice: .*; name another folder with --state$/);
 });
 
+test.skipIf(process.platform !== "linux")("a folder where none can be made is told as well", () => {
+  expect(() => openState("/proc/sluice/state")).toThrow(
+    /^sluice: \/proc\/sluice\/state: cannot be made: does not exist/,
+  );
+});
+
 test.skipIf(process.getuid?.() === 0)("a folder that can only be read serves with the key that it has", () => {
   openState(directory);
   rmSync(join(directory, "known_hosts"));

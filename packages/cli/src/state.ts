@@ -1,7 +1,7 @@
 import { generateHostKey, readHostKey } from "@sluice/core";
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { homedir } from "node:os";
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { Failure, reasonOf } from "./failure.ts";
 import { writeNewKey } from "./keyfile.ts";
 
@@ -32,7 +32,7 @@ export function stateDirectory(given: string | undefined, environment: NodeJS.Pr
  */
 export function openState(directory: string): KeptState {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
   } catch (error) {
     throw new Failure(`${directory}: cannot be made: ${reasonOf(error)}; name another folder with --state`, error);
   }
@@ -42,6 +42,19 @@ export function openState(directory: string): KeptState {
   const knownHostsPath = join(directory, "known_hosts");
   const isKept = keepFile(knownHostsPath, `* ${publicKey}\n`);
   return { hostKeyPath, isNew, fingerprint, keyType: type, ...(isKept ? { knownHostsPath } : {}) };
+}
+
+// Not by `recursive`, which never returns where a directory cannot be made, as below /proc.
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === "EEXIST" && statSync(path).isDirectory()) return;
+    if (code !== "ENOENT" || dirname(path) === path || existsSync(dirname(path))) throw error;
+    makeDirectory(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
+  }
 }
 
 function writeKeyOnce(path: string): boolean {
