@@ -36,13 +36,22 @@ export function firstLine(error: unknown): string {
   return text.split("\n", 1)[0] ?? "";
 }
 
-/** Whether a value is a `SetupError`. By name, not `instanceof`: a plugin may carry its own copy of core. */
-export function isSetupError(error: unknown): error is Error & {
+/** What is read of a `SetupError`. */
+export interface SetupFailure extends Error {
   readonly code: string;
   readonly issues: readonly {
     readonly message: string;
     readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[];
   }[];
-} {
+}
+
+/** Whether a value is a `SetupError`. By name, not `instanceof`: a plugin may carry its own copy of core. */
+export function isSetupError(error: unknown): error is SetupFailure {
   return error instanceof Error && error.name === "SetupError" && "issues" in error;
+}
+
+/** The mistakes of a users file: a line each, with positions in that file. `undefined` for other errors. */
+export function usersFileLines(error: SetupFailure): readonly string[] | undefined {
+  if (error.code !== "ERR_SLUICE_USERS_FILE" || error.issues.length === 0) return undefined;
+  return error.issues.map((issue) => issue.message);
 }

@@ -4,7 +4,7 @@ import { explainCommand } from "./commands/explain.ts";
 import { hostkeyCommand } from "./commands/hostkey.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { userCommand } from "./commands/user.ts";
-import { Failure, isSetupError } from "./failure.ts";
+import { Failure, isSetupError, usersFileLines } from "./failure.ts";
 import { version } from "./version.ts";
 
 const examples = `
@@ -57,9 +57,7 @@ export async function run(args: readonly string[]): Promise<number> {
     if (error instanceof Failure) {
       for (const line of error.lines) console.error(line);
     } else if (isSetupError(error)) {
-      // A users file's mistakes come a line each, with their positions.
-      const isListed = error.code === "ERR_SLUICE_USERS_FILE";
-      for (const line of error.message.split("\n")) console.error(isListed ? line : `sluice: ${line}`);
+      for (const line of usersFileLines(error) ?? [`sluice: ${error.message}`]) console.error(line);
     } else {
       console.error("sluice: this should not have happened; please report it with what follows");
       console.error(error);

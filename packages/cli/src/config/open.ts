@@ -1,6 +1,6 @@
 import { createServer, type LogOptions, type Server } from "@sluice/core";
 import { dirname } from "node:path";
-import { Failure, isSetupError, reasonOf } from "../failure.ts";
+import { Failure, isSetupError, reasonOf, usersFileLines } from "../failure.ts";
 import { assemble, type Assembled } from "./assemble.ts";
 import { findConfig, loadConfig } from "./load.ts";
 import { renderProblems, type Problem } from "./source.ts";
@@ -47,8 +47,8 @@ export async function located<T>(assembled: Assembled, step: () => Promise<T>): 
     return await step();
   } catch (error) {
     if (!isSetupError(error)) throw error;
-    // These lines have positions of their own, in the users file.
-    if (error.code === "ERR_SLUICE_USERS_FILE") throw new Failure(error.message.split("\n"), error);
+    const lines = usersFileLines(error);
+    if (lines !== undefined) throw new Failure(lines, error);
     throw new Failure(renderProblems(assembled.source, [setupProblem(error, assembled)]), error);
   }
 }
