@@ -92,9 +92,9 @@ describe("requests", () => {
     expect(await replies((bytes) => Array.from(bytes, (byte) => Buffer.from([byte])))).toEqual(whole);
   });
 
-  it("do not wait for a slow read", async () => {
+  it("do not wait for a slow read of another file", async () => {
     const slow = latch();
-    const faulty = faultyFileSystem(createMemoryFileSystem({ files: { "/a": "aaa", "/b": "bbb" } }), [
+    const faulty = faultyFileSystem(createMemoryFileSystem({ files: { "/a": "aaa", "/b": "bbb", "/c": "cccc" } }), [
       { at: "handle.read", nth: 1, until: slow },
     ]);
     const client = await serve(faulty.fs);
@@ -105,35 +105,69 @@ describe("requests", () => {
       return data;
     });
     await slow.reached;
-    expect(await client.stat("/a")).toMatchObject({ size: 3 });
+    expect(await client.stat("/c")).toMatchObject({ size: 4 });
     expect(Buffer.from((await client.read(b, 0, 3))!).toString()).toBe("bbb");
-    expect(Buffer.from((await client.read(a, 1, 2))!).toString()).toBe("aa");
     expect(read).toBe(false);
     slow.release();
     expect(Buffer.from((await reading)!).toString()).toBe("aaa");
   });
 
+  it("to read and write one file are served beside each other, and answered in the order in which they came", async () => {
+    const [slow, quick] = [latch(), latch()];
+    const faulty = faultyFileSystem(createMemoryFileSystem({ files: { "/a": "aaa", "/c": "" } }), [
+      { at: "handle.read", nth: 1, until: slow },
+      { at: "handle.read", nth: 2, until: quick },
+      { at: "handle.read", nth: 3, rejects: new Error("a bad sector") },
+    ]);
+    const client = await serve(faulty.fs);
+    const handle = await client.open("/a", { read: true, write: true });
+    const ids = [5, 3, 9, 1].map((id) => 0x8000_0000 + id);
+    const [first, second, third, fourth] = ids as [number, number, number, number];
+    const answered = client.raw(
+      Buffer.concat([
+        packet(SSH_FXP.READ, (w) => w.u32(first).bytes(handle).u64(0).u32(1)),
+        packet(SSH_FXP.READ, (w) => w.u32(second).bytes(handle).u64(1).u32(1)),
+        packet(SSH_FXP.READ, (w) => w.u32(third).bytes(handle).u64(1).u32(1)),
+        packet(SSH_FXP.WRITE, (w) => w.u32(fourth).bytes(handle).u64(2).text("b")),
+      ]),
+      4,
+    );
+    await Promise.all([slow.reached, quick.reached]);
+    quick.release();
+    await client.stat("/c");
+    expect(faulty.calls("handle.write")).toBe(1);
+    slow.release();
+    const replies = await answered;
+    expect(replies.map((reply) => reply.readUInt32BE(1))).toEqual(ids);
+    expect(replies.map((reply) => reply[0])).toEqual([SSH_FXP.DATA, SSH_FXP.DATA, SSH_FXP.STATUS, SSH_FXP.STATUS]);
+  });
+
   it("that overlap on one file keep their order, and those that do not run beside each other", async () => {
     const notes: string[] = [];
-    const slow = latch();
-    const faulty = faultyFileSystem(noting(notes), [{ at: "handle.write", nth: 1, until: slow }]);
+    const [slow, beside] = [latch(), latch()];
+    const faulty = faultyFileSystem(noting(notes), [
+      { at: "handle.write", nth: 1, until: slow },
+      { at: "handle.write", nth: 2, until: beside },
+    ]);
     const client = await serve(faulty.fs);
     const handle = await client.open("/file", { read: true, write: true, create: true });
-    const all = [
+    const all = Promise.all([
       client.write(handle, 0, Buffer.from("AAAA")),
       client.write(handle, 2, Buffer.from("BBBB")),
       client.read(handle, 4, 2),
       client.read(handle, 1, 1),
-    ];
-    const beside = client.write(handle, 100, Buffer.from("CC"));
-    await slow.reached;
-    await beside;
-    expect(notes).toEqual(["write CC begins", "write CC ends"]);
+      client.write(handle, 100, Buffer.from("CC")),
+    ]);
+    await Promise.all([slow.reached, beside.reached]);
+    expect(faulty.calls("handle.write")).toBe(2);
+    expect(faulty.calls("handle.read")).toBe(0);
+    beside.release();
     slow.release();
-    const [, , second, first] = await Promise.all(all);
-    expect(Buffer.from(second as Uint8Array).toString()).toBe("BB");
-    expect(Buffer.from(first as Uint8Array).toString()).toBe("A");
+    const [, , second, first] = await all;
+    expect(Buffer.from(second!).toString()).toBe("BB");
+    expect(Buffer.from(first!).toString()).toBe("A");
     const order = (note: string): number => notes.indexOf(note);
+    expect(order("write CC begins")).toBeLessThan(order("write BBBB begins"));
     expect(order("write AAAA ends")).toBeLessThan(order("write BBBB begins"));
     expect(order("write BBBB ends")).toBeLessThan(order("read 4"));
     expect(order("write AAAA ends")).toBeLessThan(order("read 1"));
