@@ -33,8 +33,6 @@ export interface DispatchScope {
   allowLargeReplies(): void;
 }
 
-const noFiles: Footprint = { kind: "ordered", files: [] };
-
 /**
  * Finds what a request means: its operation, with paths made absolute and handles looked up.
  *
@@ -63,48 +61,58 @@ export function dispatch(wire: WireRequest, scope: DispatchScope): Dispatched {
       const footprint = file.flags.append ? range(file, 0, Infinity, true) : range(file, position, data.length, true);
       return of("write", { file, position, data }, footprint, data.length);
     }
-    case "open":
-      return of("open", { path: path(wire.path), flags: wire.flags, attributes: wire.attributes });
+    case "open": {
+      const at = path(wire.path);
+      return of("open", { path: at, flags: wire.flags, attributes: wire.attributes }, ordered([], at));
+    }
     case "close": {
       const file = handles.remove(wire.handle);
-      return of("close", { file, outcome: "completed" }, ordered(file));
+      return of("close", { file, outcome: "completed" }, ordered([file]));
     }
-    case "stat":
-      return of("stat", { path: path(wire.path), follow: wire.follow });
+    case "stat": {
+      const at = path(wire.path);
+      return of("stat", { path: at, follow: wire.follow }, ordered([], at));
+    }
     case "fstat": {
       const file = handles.file(wire.handle);
-      return of("stat", { path: file.path, file, follow: true }, ordered(file));
+      return of("stat", { path: file.path, file, follow: true }, ordered([file]));
     }
-    case "setstat":
-      return of("setstat", { path: path(wire.path), follow: true, attributes: wire.attributes });
+    case "setstat": {
+      const at = path(wire.path);
+      return of("setstat", { path: at, follow: true, attributes: wire.attributes }, ordered([], at));
+    }
     case "fsetstat": {
       const file = handles.file(wire.handle);
-      return of("setstat", { path: file.path, file, follow: true, attributes: wire.attributes }, ordered(file));
+      return of("setstat", { path: file.path, file, follow: true, attributes: wire.attributes }, ordered([file]));
     }
-    case "opendir":
-      return of("opendir", { path: path(wire.path) });
     case "readdir": {
       const directory = handles.directory(wire.handle);
-      return of("readdir", { directory }, ordered(directory));
+      return of("readdir", { directory }, ordered([directory]));
     }
+    case "mkdir": {
+      const at = path(wire.path);
+      return of("mkdir", { path: at, attributes: wire.attributes }, ordered([], at));
+    }
+    case "opendir":
     case "remove":
-      return of("remove", { path: path(wire.path) });
-    case "mkdir":
-      return of("mkdir", { path: path(wire.path), attributes: wire.attributes });
     case "rmdir":
-      return of("rmdir", { path: path(wire.path) });
     case "realpath":
-      return of("realpath", { path: path(wire.path) });
-    case "rename":
-      return of("rename", { from: path(wire.from), to: path(wire.to), overwrite: wire.overwrite });
-    case "readlink":
-      return of("readlink", { path: path(wire.path) });
+    case "readlink": {
+      const at = path(wire.path);
+      return of(wire.is, { path: at }, ordered([], at));
+    }
+    case "rename": {
+      const [from, to] = [path(wire.from), path(wire.to)];
+      return of("rename", { from, to, overwrite: wire.overwrite }, ordered([], from, to));
+    }
     case "symlink": {
       const linkFirst = scope.symlinkOrder === "link-first";
       const target = linkFirst ? wire.second : wire.first;
-      if (target === "" || target.includes("\0"))
+      if (target === "" || target.includes("\0")) {
         throw new SftpError("invalidParameter", "The link has no usable target");
-      return of("symlink", { path: path(linkFirst ? wire.first : wire.second), target });
+      }
+      const at = path(linkFirst ? wire.first : wire.second);
+      return of("symlink", { path: at, target }, ordered([], at));
     }
     case "extended":
       return extended(wire.name, wire.fields, scope, path);
@@ -113,12 +121,7 @@ export function dispatch(wire: WireRequest, scope: DispatchScope): Dispatched {
   }
 }
 
-function of<K extends OperationName>(
-  op: K,
-  request: Request<K>,
-  footprint: Footprint = noFiles,
-  bytes = 0,
-): Dispatched {
+function of<K extends OperationName>(op: K, request: Request<K>, footprint: Footprint, bytes = 0): Dispatched {
   return { op, request, footprint, bytes };
 }
 
@@ -126,8 +129,8 @@ function range(file: OpenFile, start: number, length: number, writes: boolean): 
   return { kind: "range", file, start, end: start + length, writes };
 }
 
-function ordered(...files: (OpenFile | OpenDirectory)[]): Footprint {
-  return { kind: "ordered", files };
+function ordered(files: readonly (OpenFile | OpenDirectory)[], ...paths: readonly SftpPath[]): Footprint {
+  return { kind: "ordered", files, paths };
 }
 
 function extended(name: string, reader: Reader, scope: DispatchScope, path: (text: string) => SftpPath): Dispatched {
@@ -136,10 +139,15 @@ function extended(name: string, reader: Reader, scope: DispatchScope, path: (tex
     throw new SftpError("unsupported");
   }
   const touched: (OpenFile | OpenDirectory)[] = [];
+  const named: SftpPath[] = [];
   const fields: ExtensionFields = {
     reader,
     user: scope.user,
-    path: () => path(reader.text()),
+    path: () => {
+      const at = path(reader.text());
+      named.push(at);
+      return at;
+    },
     file: () => {
       const file = scope.handles.file(reader.bytes());
       touched.push(file);
@@ -150,5 +158,5 @@ function extended(name: string, reader: Reader, scope: DispatchScope, path: (tex
     allowLargeReplies: () => scope.allowLargeReplies(),
   };
   const request = extension.decode(fields);
-  return { op: extension.operation, request, footprint: ordered(...touched), bytes: 0, extension };
+  return { op: extension.operation, request, footprint: ordered(touched, ...named), bytes: 0, extension };
 }

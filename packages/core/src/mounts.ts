@@ -50,7 +50,9 @@ export class Mounts {
         opened.push({ path, fs: own ? await source(session) : source, own });
       }
     } catch (error) {
-      await closeOwn(opened);
+      await closeOwn(opened).catch((failure: unknown) => {
+        throw new AggregateError([error, failure], `${messageOf(error)}; ${messageOf(failure)}`);
+      });
       throw error;
     }
     // The usual case, one file system at the root, costs nothing per request.
@@ -73,4 +75,8 @@ function closeOwn(mounts: readonly { readonly fs: FileSystem; readonly own: bool
 
 function closeAll(fileSystems: Iterable<FileSystem>): Promise<void> {
   return callAll([...fileSystems].map((fs) => () => fs.close?.()));
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

@@ -1,3 +1,4 @@
+import { isWithin, type SftpPath } from "./path.ts";
 import type { OpenDirectory, OpenFile } from "./session.ts";
 
 /** What a request touches; it decides what the request waits for. */
@@ -10,8 +11,15 @@ export type Footprint =
       readonly end: number;
       readonly writes: boolean;
     }
-  /** Everything else runs in order of arrival, and waits for what is under way on the files that it names. */
-  | { readonly kind: "ordered"; readonly files: readonly (OpenFile | OpenDirectory)[] };
+  /**
+   * Everything else runs in order of arrival, and waits for what is under way on the files that it names, by handle or by path: a client that
+   * sends a WRITE and then sets the file's times by path means them in this order.
+   */
+  | {
+      readonly kind: "ordered";
+      readonly files: readonly (OpenFile | OpenDirectory)[];
+      readonly paths?: readonly SftpPath[];
+    };
 
 /** One request, to be run when its turn comes. */
 export interface Task {
@@ -26,6 +34,8 @@ export interface Task {
 
 interface Entry {
   readonly task: Task;
+  /** Every file that it keeps others waiting on. */
+  readonly files: Set<OpenFile | OpenDirectory>;
   readonly dependents: Entry[];
   waitingFor: number;
 }
@@ -61,7 +71,7 @@ export class Scheduler {
   }
 
   submit(task: Task): void {
-    const entry: Entry = { task, dependents: [], waitingFor: 0 };
+    const entry: Entry = { task, files: new Set(), dependents: [], waitingFor: 0 };
     this.#count += 1;
     this.#bytes += task.bytes;
     const { footprint } = task;
@@ -71,6 +81,7 @@ export class Scheduler {
       if (this.#lastOrdered !== undefined) depend(entry, this.#lastOrdered);
       this.#lastOrdered = entry;
       for (const file of footprint.files) this.#waitForConflicts(entry, file, footprint);
+      if (footprint.paths !== undefined) this.#waitForPaths(entry, footprint, footprint.paths);
     }
     if (entry.waitingFor === 0) this.#start(entry);
   }
@@ -86,6 +97,13 @@ export class Scheduler {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
+  #waitForPaths(entry: Entry, footprint: Footprint, paths: readonly SftpPath[]): void {
+    for (const file of this.#onFile.keys()) {
+      const named = paths.some((path) => isWithin(file.path, path));
+      if (named && !entry.files.has(file)) this.#waitForConflicts(entry, file, footprint);
+    }
+  }
+
   #waitForConflicts(entry: Entry, file: OpenFile | OpenDirectory, footprint: Footprint): void {
     let entries = this.#onFile.get(file);
     if (entries === undefined) this.#onFile.set(file, (entries = new Set()));
@@ -93,6 +111,7 @@ export class Scheduler {
       if (other !== entry && conflicts(other.task.footprint, footprint)) depend(entry, other);
     }
     entries.add(entry);
+    entry.files.add(file);
   }
 
   #start(entry: Entry): void {
@@ -105,11 +124,10 @@ export class Scheduler {
   }
 
   #finish(entry: Entry): void {
-    const { footprint, bytes } = entry.task;
     this.#count -= 1;
-    this.#bytes -= bytes;
+    this.#bytes -= entry.task.bytes;
     if (this.#lastOrdered === entry) this.#lastOrdered = undefined;
-    for (const file of footprint.kind === "range" ? [footprint.file] : footprint.files) {
+    for (const file of entry.files) {
       const entries = this.#onFile.get(file);
       entries?.delete(entry);
       if (entries?.size === 0) this.#onFile.delete(file);

@@ -114,6 +114,8 @@ function extInfo(_protocol: Ssh2Protocol, payload: Buffer, state: GuardState): s
 function kexInit(protocol: Ssh2Protocol, _payload: Buffer, state: GuardState): string | undefined {
   if (protocol._kex?.sessionID === undefined) return undefined;
   if (!protocol._authenticated) return "A key exchange before the login";
+  // The answer to an exchange that we have begun.
+  if (protocol._kexinit !== undefined) return undefined;
   const now = Date.now();
   const bytes = state.moved();
   const { lastRekey } = state;
