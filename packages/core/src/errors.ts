@@ -195,4 +195,11 @@ export class SetupError extends Error {
     this.code = code;
     this.issues = options.issues ?? [];
   }
+
+  /** Whether a value is a `SetupError`, also one of another copy of this package. */
+  static is(value: unknown): value is SetupError {
+    return (
+      value instanceof Error && value.name === "SetupError" && typeof (value as { code?: unknown }).code === "string"
+    );
+  }
 }

@@ -33,5 +33,11 @@ export interface LogOptions {
 /** Makes the logger of a server: JSON lines, times in ISO 8601. */
 export function createLogger(options: LogOptions = {}): Logger {
   const destination = pino.destination({ dest: options.destination ?? 1, sync: true, mkdir: true });
+  let told = false;
+  // A full disk must not end the server: what cannot be logged is lost, and said so once.
+  destination.on("error", (error: Error) => {
+    if (!told) process.stderr.write(`The log cannot be written: ${error.message}\n`);
+    told = true;
+  });
   return pino({ level: options.level ?? "info", base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
 }

@@ -44,7 +44,7 @@ export async function setUp(plugin: Plugin, host: PluginHost): Promise<void> {
 /** The same error, with the plugin's name in it. */
 function blame(name: string, error: unknown): SetupError {
   const reason = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof SetupError)) {
+  if (!SetupError.is(error)) {
     const message = `Plugin "${name}" failed to set up: ${reason}`;
     return new SetupError("ERR_SLUICE_PLUGIN_SETUP", message, { cause: error });
   }
