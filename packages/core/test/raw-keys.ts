@@ -33,9 +33,12 @@ export function curveKeys(): ClientKeys {
   return { init: curve.init, secret: (reply) => mpint(curve.agree(reply)) };
 }
 
+/** A seed (d, then z) of an ML-KEM-768 key that begins with a zero byte. */
+export const zeroSeed: Uint8Array = Buffer.alloc(64).fill(36, 0, 1);
+
 /** For `mlkem768x25519-sha256` (draft-ietf-sshm-mlkem-hybrid-kex). */
-export function hybridKeys(): ClientKeys {
-  const kem = ml_kem768.keygen();
+export function hybridKeys(seed?: Uint8Array): ClientKeys {
+  const kem = ml_kem768.keygen(seed);
   const curve = new X25519();
   return {
     init: Buffer.concat([kem.publicKey, curve.init]),

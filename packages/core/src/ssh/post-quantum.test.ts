@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { createMemoryFileSystem } from "@sluice/fs-memory";
 import { startTestServer, testHostKey, testUser, type TestServer, type TestServerOptions } from "@sluice/testing";
 import { curve, hybrid, initPacket, newKeysPacket, RawClient } from "../../test/raw-client.ts";
-import { curveKeys, hybridKeys } from "../../test/raw-keys.ts";
+import { curveKeys, hybridKeys, zeroSeed } from "../../test/raw-keys.ts";
 import { resolveAlgorithms } from "./algorithms.ts";
 import { checkExchange } from "./exchange-check.ts";
 import { answerHybrid } from "./hybrid.ts";
@@ -46,6 +46,14 @@ describe("mlkem768x25519-sha256", () => {
     await client.service();
     expect(client.method).toBe(hybrid);
     expect(algorithms(server)).toEqual([hybrid]);
+  });
+
+  it("takes an encapsulation key that begins with a zero, which a number would not", async () => {
+    const keys = hybridKeys(zeroSeed);
+    expect(keys.init[0]).toBe(0);
+    const client = connect(await start());
+    await client.exchange({ guess: keys });
+    await client.service();
   });
 
   it("is offered before everything else", async () => {
