@@ -6,6 +6,7 @@ const requestsPerSecond = 100;
 const stop = Infinity;
 
 interface Watch extends GuardState {
+  count: number;
   violated: boolean;
   readonly onViolation: (reason: string) => void;
 }
@@ -25,6 +26,7 @@ function install(): void {
       if (watch === undefined) return handler?.(protocol, payload);
       // What follows a violation in the same piece of data is not looked at.
       if (watch.violated) return stop;
+      watch.count += 1;
       const reason = broken(type, protocol, payload, watch);
       if (reason === undefined) return handler?.(protocol, payload);
       watch.violated = true;
@@ -62,10 +64,18 @@ export class Guard {
       channelRequests: new Rate(requestsPerSecond),
       globalRequests: new Rate(requestsPerSecond),
       onKeyExchange,
+      count: 0,
       violated: false,
       onViolation,
     };
     watched.set(connection._protocol, this.#watch);
+  }
+
+  /** Messages since the last call. */
+  takeCount(): number {
+    const { count } = this.#watch;
+    this.#watch.count = 0;
+    return count;
   }
 
   /** The client is being asked: it may answer, or begin another attempt. */

@@ -25,6 +25,8 @@ import type {
   Ssh2Session,
 } from "./ssh2.ts";
 
+/** Messages after which a connection waits for the next turn. A transfer sends two in a piece of data. */
+const messagesPerTurn = 256;
 /** How long a peer may take to close its side once it has been told to go. */
 const lingerMs = 2000;
 
@@ -93,6 +95,12 @@ export class Transport {
     socket.on("drain", () => this.#drained());
     // ssh2 listens too, but only after its own set-up: an error before that would end the process.
     socket.on("error", (error) => listener.failed(error));
+    // ssh2 ends the socket of a client that it refuses, and goes on reading from it for as long as the client likes.
+    const finish = socket.end.bind(socket) as (...rest: unknown[]) => Duplex;
+    socket.end = ((...rest: unknown[]) => {
+      this.#giveUp();
+      return finish(...rest);
+    }) as typeof socket.end;
     gateIdent(socket, (reason) => this.#violate(reason));
     server.injectSocket(socket as Parameters<typeof server.injectSocket>[0]);
   }
@@ -100,19 +108,9 @@ export class Transport {
   /** Says goodbye, and drops the connection when the peer does not close it soon. */
   end(): void {
     if (this.#linger !== undefined || this.#socket.destroyed) return;
-    if (this.#client === undefined) {
-      this.#socket.destroy();
-      return;
-    }
-    this.#linger = setTimeout(() => this.#socket.destroy(), lingerMs);
-    this.#client.end();
-    this.#stopReading();
-  }
-
-  /** Nothing more of what arrives is looked at, but it is taken, so that the goodbye gets through. */
-  #stopReading(): void {
-    this.#socket.removeAllListeners("data");
-    this.#socket.resume();
+    if (this.#client === undefined) this.#socket.destroy();
+    else this.#client.end();
+    this.#giveUp();
   }
 
   #violate(reason: string): void {
@@ -121,10 +119,22 @@ export class Transport {
       this.#socket.destroy();
       return;
     }
-    this.#linger = setTimeout(() => this.#socket.destroy(), lingerMs);
     internals(this.#client)._protocol.disconnect(SSH_DISCONNECT.PROTOCOL_ERROR);
     this.#socket.end();
-    this.#stopReading();
+  }
+
+  /** Nothing more of what arrives is looked at, but it is taken for a while, so that the goodbye gets through. */
+  #giveUp(): void {
+    this.#linger ??= setTimeout(() => this.#socket.destroy(), lingerMs);
+    this.#socket.removeAllListeners("data");
+    this.#socket.resume();
+  }
+
+  /** Lets others have their turn when a piece of data held a great many messages: they cost far more than their bytes. */
+  #ration(): void {
+    if (this.#guard === undefined || this.#guard.takeCount() < messagesPerTurn) return;
+    this.#socket.pause();
+    setImmediate(() => this.#socket.resume());
   }
 
   #drained(): void {
@@ -165,7 +175,10 @@ export class Transport {
       () => rekey.begun(),
       (reason) => this.#violate(reason),
     );
-    this.#socket.on("data", () => rekey.check());
+    this.#socket.on("data", () => {
+      rekey.check();
+      this.#ration();
+    });
     watchStall(this.#socket, this.#options.stallMs, () => {
       this.#listener.failed(new Error("The client does not read"));
       this.#socket.destroy();
