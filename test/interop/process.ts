@@ -45,8 +45,15 @@ export function kill(child: ChildProcess): void {
 }
 
 process.once("exit", () => running.forEach(kill));
-// A worker of the test runner whose runner has died would go on alone.
-process.once("disconnect", () => process.exit(1));
+
+/** Ends this process for good; the test runner keeps its workers from calling `process.exit`. */
+function abandon(): void {
+  running.forEach(kill);
+  process.kill(process.pid, "SIGKILL");
+}
+
+// The runner has died, or is being stopped: its workers would go on alone, or leave what they started behind.
+for (const end of ["disconnect", "SIGINT", "SIGTERM", "SIGHUP"] as const) process.once(end, abandon);
 
 /** Kills whatever is left and waits until it is gone. */
 export async function killLeftovers(): Promise<void> {

@@ -13,7 +13,7 @@ import type { InteropServer } from "./server.ts";
 import { describeClient } from "./suite.ts";
 
 interface Mount {
-  /** Where the root of the server is mounted. */
+  /** Where the directory that the server serves is mounted. */
   readonly point: string;
   readonly program: ChildProcess;
   readonly server: InteropServer;
@@ -43,7 +43,10 @@ const sshfs: InteropClient<Mount> = {
   },
   resumeGet: async (link, remote, local) => copyRest(mounted(link, remote), local),
   resumePut: async (link, local, remote) => copyRest(local, mounted(link, remote)),
-  putTree: async (link, local, remote) => void (await run("cp", ["-r", local, mounted(link, remote)])),
+  async putTree(link, local, remote) {
+    await run("cp", ["-r", local, mounted(link, remote)]);
+    for (const name of await readdir(local, { recursive: true })) await closed(link, join(remote, name));
+  },
   getTree: async (link, remote, local) => void (await run("cp", ["-r", mounted(link, remote), local])),
   symlink: async (link, target, place) => symlink(target, mounted(link, place)),
   readlink: async (link, place) => readlink(mounted(link, place), { encoding: "buffer" }),
@@ -67,7 +70,7 @@ async function mount(target: Target): Promise<Mount> {
   await mkdir(point);
   const { configFile, env } = await openSshLogin(target);
   const options = "dir_cache=no,entry_timeout=0,attr_timeout=0,auto_unmount";
-  const remote = `${server.user}@${server.host}:/`;
+  const remote = `${server.user}@${server.host}:${server.path("").toString()}`;
   const program = start("sshfs", ["-f", "-F", configFile, "-o", options, remote, point], { env });
   let printed = "";
   program.stderr.on("data", (chunk: Buffer) => (printed += chunk.toString()));
@@ -84,8 +87,13 @@ async function mount(target: Target): Promise<Mount> {
   throw new Error(`sshfs ended without mounting:\n${printed}`);
 }
 
-function mounted({ point }: Mount, remote: Path): Buffer {
-  return Buffer.concat([Buffer.from(point), bytesOf(remote)]);
+function mounted({ point, server }: Mount, remote: Path): Buffer {
+  return join(point, relative(server, remote));
+}
+
+/** A path of the server, from the directory that it serves. */
+function relative(server: InteropServer, remote: Path): Buffer {
+  return bytesOf(remote).subarray(server.path("").length);
 }
 
 /**
@@ -93,7 +101,7 @@ function mounted({ point }: Mount, remote: Path): Buffer {
  * gone on, and before it a server does not know that an upload is complete.
  */
 async function closed({ server }: Mount, remote: Path): Promise<void> {
-  const served = join(server.root, bytesOf(remote).subarray(server.path("").length));
+  const served = join(server.root, relative(server, remote));
   while (!existsSync(served)) await delay(20);
 }
 
