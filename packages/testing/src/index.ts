@@ -2,6 +2,7 @@ export { SftpClient, type ServerLimits, type SftpClientOptions } from "./client.
 export { connect, type ConnectOptions, type TestConnection } from "./connect.ts";
 export { capturedLog, type CapturedLog, type LogRecord } from "./log.ts";
 export { packet } from "./packet.ts";
+export { pluginSuite, type PluginSuiteOptions, type PluginUnderTest } from "./plugin-suite.ts";
 export { SftpRequests, type ClientHandle, type ClientPath, type SymlinkOrder } from "./requests.ts";
 export { startTestServer, testHostKey, testUser, type TestServer, type TestServerOptions } from "./server.ts";
 export { StatusError } from "./status-error.ts";

@@ -49,7 +49,9 @@ export class SftpRequests {
 
   /** Resolves to what is there, which may be less than was asked for; `undefined` at end of file. */
   async read(handle: ClientHandle, position: number, length: number): Promise<Uint8Array | undefined> {
-    return dataOf(await this.#request(SSH_FXP.READ, (writer) => writer.bytes(handle).u64(position).u32(length)));
+    const data = dataOf(await this.#request(SSH_FXP.READ, (writer) => writer.bytes(handle).u64(position).u32(length)));
+    if (data !== undefined && data.length > length) throw new Error("The server sent more data than was asked for");
+    return data;
   }
 
   /** `data` must not change until the promise settles. */
