@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { writeFile } from "node:fs/promises";
 import * as path from "node:path";
 import type { Target } from "./client.ts";
@@ -38,4 +39,10 @@ export async function openSshLogin(target: Target): Promise<OpenSshLogin> {
   const askpass = path.join(scratch, "askpass");
   await writeFile(askpass, `#!/bin/sh\nprintf '%s\\n' '${login.password}'\n`, { mode: 0o700 });
   return { configFile, env: { ...env, SSH_ASKPASS: askpass, SSH_ASKPASS_REQUIRE: "force" } };
+}
+
+/** Why something that came with a version of OpenSSH cannot be done; undefined when it can. */
+export function olderThan(wanted: number): string | undefined {
+  const version = /OpenSSH_([\d.]+)/.exec(spawnSync("ssh", ["-V"]).stderr?.toString() ?? "")?.[1] ?? "0";
+  return Number.parseFloat(version) < wanted ? `OpenSSH ${wanted} is needed, this is ${version}` : undefined;
 }

@@ -1,7 +1,6 @@
-import { spawnSync } from "node:child_process";
 import { bytesOf } from "./client.ts";
 import type { InteropClient, Path, Target } from "./client.ts";
-import { openSshLogin } from "./openssh.ts";
+import { olderThan, openSshLogin } from "./openssh.ts";
 import type { OpenSshLogin } from "./openssh.ts";
 import { notInstalled, run } from "./process.ts";
 import { describeClient } from "./suite.ts";
@@ -44,12 +43,7 @@ function scp(name: string, flags: readonly string[], unavailable: string | undef
   };
 }
 
-/** From 9.0 on, scp speaks SFTP unless told not to; from 8.7 on, when told to. */
-function olderThan(wanted: number): string | undefined {
-  const version = /OpenSSH_([\d.]+)/.exec(spawnSync("ssh", ["-V"]).stderr?.toString() ?? "")?.[1] ?? "0";
-  return Number.parseFloat(version) < wanted ? `OpenSSH ${wanted} is needed, this is ${version}` : undefined;
-}
-
+// From 9.0 on scp speaks SFTP unless told not to, and from 8.7 on when told to.
 const missing = notInstalled("scp", "ssh");
 describeClient(scp("OpenSSH scp", [], missing ?? olderThan(9)));
 describeClient(scp("OpenSSH scp -s", ["-s"], missing ?? olderThan(8.7)));
