@@ -183,7 +183,15 @@ function channelData(protocol: Ssh2Protocol, payload: Buffer, state: GuardState)
   return window !== undefined && length > window ? "More data than the window allows" : undefined;
 }
 
-function channelRequest(protocol: Ssh2Protocol, _payload: Buffer, state: GuardState): string | undefined {
+function channelRequest(protocol: Ssh2Protocol, payload: Buffer, state: GuardState): string | undefined {
   if (!protocol._authenticated) return "Sent before the login";
-  return state.channelRequests.take() ? undefined : "Channel requests too often";
+  if (!state.channelRequests.take()) return "Channel requests too often";
+  const reader = new Reader(payload, 1);
+  const session = state.channels.get(reader.u32());
+  reader.bytes();
+  // ssh2 answers nothing on a channel that has its subsystem, and a client that waits would wait for ever (RFC 4254, section 5.4).
+  if (reader.bool() && session?._channel !== undefined && session._chanInfo !== undefined) {
+    protocol.channelFailure(session._chanInfo.outgoing.id);
+  }
+  return undefined;
 }

@@ -62,6 +62,8 @@ export interface Ssh2Protocol {
   _offer: Ssh2Offer;
   _onHandshakeComplete: (...negotiated: unknown[]) => void;
   disconnect(reason: number): void;
+  channelClose(recipient: number): void;
+  channelFailure(recipient: number): void;
   rekey(): void;
   parse(data: Buffer, from: number, to: number): void;
   cleanup(): void;
@@ -85,14 +87,22 @@ export interface Ssh2KeyExchange {
 /** What the guard uses of ssh2's bookkeeping of channels. */
 export interface Ssh2Channels {
   get(id: number): Ssh2ChannelEntry | undefined;
+  remove(id: number): void;
 }
+/** A session's entry has `_chanInfo`, and `_channel` once it carries a subsystem; other channels have the members themselves. */
 interface Ssh2ChannelEntry {
-  readonly incoming?: { readonly window: number };
-  readonly outgoing?: { readonly window: number };
-  readonly _chanInfo?: {
-    readonly incoming: { readonly window: number };
-    readonly outgoing: { readonly window: number };
-  };
+  readonly incoming?: Ssh2ChannelEnd;
+  readonly outgoing?: Ssh2ChannelEnd;
+  readonly _chanInfo?: { readonly incoming: Ssh2ChannelEnd; readonly outgoing: Ssh2ChannelEnd };
+  readonly _channel?: unknown;
+}
+/** A session's member that its types leave out. */
+export interface Ssh2SessionInternals {
+  readonly _chanInfo: { readonly incoming: Ssh2ChannelEnd; readonly outgoing: Ssh2ChannelEnd };
+}
+interface Ssh2ChannelEnd {
+  readonly id: number;
+  readonly window: number;
 }
 
 /** The members of a connection that its types leave out. */

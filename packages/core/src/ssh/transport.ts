@@ -23,6 +23,7 @@ import type {
   Ssh2Connection,
   Ssh2Internals,
   Ssh2Session,
+  Ssh2SessionInternals,
 } from "./ssh2.ts";
 
 /** Messages after which a connection waits for the next turn. A transfer sends two in a piece of data. */
@@ -246,8 +247,18 @@ export class Transport {
     });
     session.on("close", () => {
       this.#openSessions -= 1;
-      channel?.stopWriting();
+      if (channel === undefined) this.#closeUnused(session);
+      else channel.stopWriting();
     });
+  }
+
+  /** A channel that was closed before it had a subsystem: ssh2 neither answers nor forgets it (RFC 4254, section 5.3). */
+  #closeUnused(session: Ssh2Session): void {
+    if (this.#client === undefined || this.#socket.destroyed) return;
+    const { _protocol: protocol, _chanMgr: channels } = internals(this.#client);
+    const { incoming, outgoing } = (session as unknown as Ssh2SessionInternals)._chanInfo;
+    protocol.channelClose(outgoing.id);
+    channels.remove(incoming.id);
   }
 
   #ask(context: KeyboardAuthContext, questions: Questions, abandoned: AbortSignal): Promise<readonly string[]> {
