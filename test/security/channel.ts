@@ -65,7 +65,7 @@ export class AttackChannel {
   static async sftp(peer: Peer, options: ChannelOptions = {}): Promise<AttackChannel> {
     const channel = await AttackChannel.open(peer, options);
     await channel.subsystem();
-    channel.data(sftp(1, u32(3)));
+    await channel.flow(sftp(1, u32(3)));
     await channel.until(() => channel.#replies.has(versionId));
     return channel;
   }

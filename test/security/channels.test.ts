@@ -456,11 +456,13 @@ describe("keys", () => {
         channel.keepsBodies = true;
         const file = await channel.openFile("/file.bin", 1);
         for (let round = 0; round < 20; round++) {
-          const reads = Array.from({ length: 8 }, (_, i) => ({
-            at: i * 8192,
-            ...channel.numbered(5, str(file), u32(0), u32(i * 8192), u32(8192)),
+          const reads = Array.from({ length: 16 }, (_, i) => ({
+            at: (i % 8) * 8192,
+            ...channel.numbered(5, str(file), u32(0), u32((i % 8) * 8192), u32(8192)),
           }));
-          for (const { bytes } of reads) channel.data(bytes);
+          for (const { bytes } of reads.slice(0, 8)) channel.data(bytes);
+          await channel.reply(reads[7]!.id);
+          for (const { bytes } of reads.slice(8)) channel.data(bytes);
           await peer.rekey();
           for (const { id, at } of reads) {
             const { body } = await channel.reply(id);
