@@ -23,6 +23,11 @@ const write = (file: OpenFile, start: number, length: number): Footprint => ({
   writes: true,
 });
 const ordered = (...files: OpenFile[]): Footprint => ({ kind: "ordered", files });
+const byPath = (...paths: string[]): Footprint => ({
+  kind: "ordered",
+  files: [],
+  paths: paths.map((path) => sftpPath(path)),
+});
 
 /** A scheduler whose tasks run until they are told to finish. */
 class Bench {
@@ -160,6 +165,35 @@ describe("Scheduler", () => {
     expect(bench.running).toEqual(["other", "r2"]);
   });
 
+  it("lets a request that names a path wait for what is under way on that file, and on none below it", async () => {
+    const bench = new Bench();
+    const [file, deep] = [newFile("/d"), newFile("/d/f")];
+    bench.submit("write", write(file, 0, 10));
+    bench.submit("below", write(deep, 0, 10));
+    bench.submit("rename", byPath("/x", "/d"));
+    expect(bench.running).toEqual(["write", "below"]);
+    await bench.finish("write");
+    expect(bench.running).toEqual(["below", "rename"]);
+  });
+
+  it("keeps a write behind an earlier request that names its file by path, whatever else is under way", async () => {
+    // SETSTAT with a size of 0, then a WRITE: in the other order the data would be gone.
+    const idle = new Bench();
+    idle.submit("setstat", byPath("/f"));
+    idle.submit("write", write(f, 0, 10));
+    expect(idle.running).toEqual(["setstat"]);
+    await idle.finish("setstat");
+    expect(idle.running).toEqual(["write"]);
+    const busy = new Bench();
+    busy.submit("read", read(f, 100, 10));
+    busy.submit("setstat", byPath("/f"));
+    busy.submit("write", write(f, 0, 10));
+    await busy.finish("read");
+    expect(busy.running).toEqual(["setstat"]);
+    await busy.finish("setstat");
+    expect(busy.running).toEqual(["write"]);
+  });
+
   it("lets a copy wait for both of its files, and takes one file twice for once", async () => {
     const bench = new Bench();
     bench.submit("rf", read(f, 0, 10));
@@ -268,10 +302,14 @@ type Action =
 /** The rule, said simply: a request waits for each earlier one that it must not overtake. */
 function mustWait(later: Footprint, earlier: Footprint): boolean {
   if (later.kind === "ordered" && earlier.kind === "ordered") return true;
-  if (later.kind === "ordered") return earlier.kind === "range" && later.files.includes(earlier.file);
-  if (earlier.kind === "ordered") return earlier.files.includes(later.file);
+  if (later.kind === "ordered") return earlier.kind === "range" && names(later, earlier.file);
+  if (earlier.kind === "ordered") return names(earlier, later.file);
   if (later.file !== earlier.file || !(later.writes || earlier.writes)) return false;
   return later.start < earlier.end && earlier.start < later.end;
+}
+
+function names({ files, paths = [] }: Footprint & { kind: "ordered" }, file: OpenFile): boolean {
+  return files.includes(file) || paths.includes(file.path);
 }
 
 /** The reference: a list that is searched from the front. */
@@ -318,7 +356,7 @@ class Model {
 }
 
 describe("Scheduler, compared with a list that is searched from the front", () => {
-  const files = [newFile("/0"), newFile("/1"), newFile("/2")];
+  const files = [newFile("/d/0"), newFile("/d/1"), newFile("/2")];
   const file = fc.constantFrom(...files);
   const range = fc
     .record({ file, start: fc.nat(20), length: fc.nat(8), writes: fc.boolean(), append: fc.nat(9) })
@@ -326,7 +364,11 @@ describe("Scheduler, compared with a list that is searched from the front", () =
       if (append === 0) return { kind: "range", file, start: 0, end: Infinity, writes: true };
       return { kind: "range", file, start, end: start + length, writes };
     });
-  const barrier = fc.array(file, { maxLength: 2 }).map((names): Footprint => ({ kind: "ordered", files: names }));
+  const path = fc.constantFrom("/", "/d", "/d/0", "/2", "/20", "/x").map((text) => sftpPath(text));
+  const barrier = fc.oneof(
+    fc.array(file, { maxLength: 2 }).map((named): Footprint => ({ kind: "ordered", files: named })),
+    fc.array(path, { maxLength: 2 }).map((paths): Footprint => ({ kind: "ordered", files: [], paths })),
+  );
   const asked = fc.record({
     footprint: fc.oneof({ weight: 3, arbitrary: range }, { weight: 1, arbitrary: barrier }),
     bytes: fc.nat(20),

@@ -1,4 +1,4 @@
-import { isWithin, type SftpPath } from "./path.ts";
+import type { SftpPath } from "./path.ts";
 import type { OpenDirectory, OpenFile } from "./session.ts";
 
 /** What a request touches; it decides what the request waits for. */
@@ -48,6 +48,8 @@ export class Scheduler {
   readonly #limits: { readonly requestsInFlight: number; readonly sessionBytes: number };
   readonly #onFinish: () => void;
   readonly #onFile = new Map<OpenFile | OpenDirectory, Set<Entry>>();
+  /** Unfinished requests that name files by path. */
+  readonly #naming = new Set<Entry>();
   #lastOrdered: Entry | undefined;
   #count = 0;
   #bytes = 0;
@@ -77,11 +79,19 @@ export class Scheduler {
     const { footprint } = task;
     if (footprint.kind === "range") {
       this.#waitForConflicts(entry, footprint.file, footprint);
+      for (const other of this.#naming) {
+        if (!other.files.has(footprint.file) && names(other.task.footprint, footprint.file)) depend(entry, other);
+      }
     } else {
       if (this.#lastOrdered !== undefined) depend(entry, this.#lastOrdered);
       this.#lastOrdered = entry;
       for (const file of footprint.files) this.#waitForConflicts(entry, file, footprint);
-      if (footprint.paths !== undefined) this.#waitForPaths(entry, footprint, footprint.paths);
+      if (footprint.paths !== undefined) {
+        this.#naming.add(entry);
+        for (const file of this.#onFile.keys()) {
+          if (!entry.files.has(file) && names(footprint, file)) this.#waitForConflicts(entry, file, footprint);
+        }
+      }
     }
     if (entry.waitingFor === 0) this.#start(entry);
   }
@@ -95,13 +105,6 @@ export class Scheduler {
   settled(): Promise<void> {
     if (this.#count === 0) return Promise.resolve();
     return new Promise((resolve) => this.#idle.push(resolve));
-  }
-
-  #waitForPaths(entry: Entry, footprint: Footprint, paths: readonly SftpPath[]): void {
-    for (const file of this.#onFile.keys()) {
-      const named = paths.some((path) => isWithin(file.path, path));
-      if (named && !entry.files.has(file)) this.#waitForConflicts(entry, file, footprint);
-    }
   }
 
   #waitForConflicts(entry: Entry, file: OpenFile | OpenDirectory, footprint: Footprint): void {
@@ -127,6 +130,7 @@ export class Scheduler {
     this.#count -= 1;
     this.#bytes -= entry.task.bytes;
     if (this.#lastOrdered === entry) this.#lastOrdered = undefined;
+    this.#naming.delete(entry);
     for (const file of entry.files) {
       const entries = this.#onFile.get(file);
       entries?.delete(entry);
@@ -139,6 +143,14 @@ export class Scheduler {
     this.#onFinish();
     if (this.#count === 0) for (const resolve of this.#idle.splice(0)) resolve();
   }
+}
+
+/**
+ * Whether a request names a file by its path. What names a directory above it does not: an open file is where it is, and a slow listing should
+ * hold no transfer up.
+ */
+function names(footprint: Footprint, file: OpenFile | OpenDirectory): boolean {
+  return footprint.kind === "ordered" && footprint.paths?.includes(file.path) === true;
 }
 
 function depend(entry: Entry, on: Entry): void {
