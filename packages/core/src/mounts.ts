@@ -51,7 +51,7 @@ export class Mounts {
       }
     } catch (error) {
       await closeOwn(opened).catch((failure: unknown) => {
-        throw new AggregateError([error, failure], `${messageOf(error)}; ${messageOf(failure)}`);
+        throw new AggregateError([error, failure], `${messageOf(error)}; ${messageOf(failure)}`, { cause: failure });
       });
       throw error;
     }
