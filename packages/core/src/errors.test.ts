@@ -191,6 +191,15 @@ describe("SetupError", () => {
     expect(new SetupError("ERR_SLUICE_LISTEN", "x").issues).toEqual([]);
   });
 
+  it("is known by its name and code, so that a plugin's own copy of this package counts", () => {
+    expect(SetupError.is(new SetupError("ERR_SLUICE_LISTEN", "x"))).toBe(true);
+    expect(SetupError.is(Object.assign(new Error("x"), { name: "SetupError", code: "ERR_SLUICE_LISTEN" }))).toBe(true);
+    expect(SetupError.is(Object.assign(new Error("x"), { name: "SetupError" }))).toBe(false);
+    expect(SetupError.is(Object.assign(new Error("x"), { code: "ERR_SLUICE_LISTEN" }))).toBe(false);
+    expect(SetupError.is({ name: "SetupError", code: "ERR_SLUICE_LISTEN" })).toBe(false);
+    expect(SetupError.is(undefined)).toBe(false);
+  });
+
   it("has codes in order, each once", () => {
     expect([...setupErrorCodes].sort()).toEqual(setupErrorCodes);
     expect(new Set(setupErrorCodes).size).toBe(setupErrorCodes.length);

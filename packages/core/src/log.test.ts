@@ -1,7 +1,7 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createLogger, logLevels, type LogLevel } from "./log.ts";
 
 let directory: string;
@@ -59,6 +59,17 @@ describe("createLogger", () => {
     expect(text.split("\n")).toHaveLength(2);
     expect(text).not.toContain("\u001b");
     expect(linesOf(destination)[0]?.["username"]).toBe('x"\n{"level":60}\u001b[2J');
+  });
+
+  it.runIf(existsSync("/dev/full"))("loses lines where the disk is full, says so once, and ends nothing", () => {
+    const told = vi.spyOn(process.stderr, "write").mockReturnValue(true);
+    try {
+      const logger = createLogger({ destination: "/dev/full" });
+      for (let i = 0; i < 3; i++) logger.info("lost");
+      expect(told.mock.calls).toEqual([[expect.stringMatching(/^The log cannot be written: ENOSPC.*\n$/)]]);
+    } finally {
+      told.mockRestore();
+    }
   });
 
   it("writes errors with their stack, under err", () => {

@@ -440,6 +440,15 @@ describe("middleware", () => {
     await expect(run(removal())).rejects.toThrow("did not await next()");
   });
 
+  it("that does not await next() is refused even where the request failed below before it returns", async () => {
+    const careless = step("serve", async (_, next) => {
+      void next();
+      await turn();
+    });
+    const run = compile("remove", [careless], () => Promise.reject(new SftpError("noSpace")));
+    await expect(run(removal())).rejects.toThrow();
+  });
+
   it("that calls next() after it has returned is told so, and nothing is served", async () => {
     const { events, serve } = recorder();
     let late: (() => Promise<void>) | undefined;

@@ -161,7 +161,10 @@ describe("attributes of v3", () => {
     ["2^31 pairs", [0x80, 0, 0, 0]],
     ["2^32 - 1 pairs", [0xff, 0xff, 0xff, 0xff]],
   ])("refuse %s before any pair is read", (_, count) => {
-    expect(() => read(packet(0x80, 0, 0, 0, ...count, 0, 0, 0, 1, "x", 0, 0, 0, 1, "y"))).toThrow(BadPacket);
+    const pair = [0, 0, 0, 1, "x", 0, 0, 0, 1, "y"];
+    const reader = new Reader(packet([0x80, 0, 0, 0], count, pair));
+    expect(() => v3.readAttributes(reader)).toThrow(BadPacket);
+    expect(reader.remaining).toBe(packet(pair).length);
   });
 
   it("keep the last of two extended pairs of one name", () => {
