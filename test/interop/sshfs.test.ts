@@ -45,7 +45,7 @@ const sshfs: InteropClient<Mount> = {
   resumePut: async (link, local, remote) => copyRest(local, mounted(link, remote)),
   async putTree(link, local, remote) {
     await run("cp", ["-r", local, mounted(link, remote)]);
-    for (const name of await readdir(local, { recursive: true })) await closed(link, join(remote, name));
+    for (const name of await readdir(local.toString(), { recursive: true })) await closed(link, join(remote, name));
   },
   getTree: async (link, remote, local) => void (await run("cp", ["-r", mounted(link, remote), local])),
   symlink: async (link, target, place) => symlink(target, mounted(link, place)),
