@@ -12,6 +12,10 @@ import type { CanaryReport } from "./canary.ts";
 import { account, Peer, within, type PeerOptions } from "./peer.ts";
 
 const mebibyte = 1024 * 1024;
+/** What may stay live: the server keeps 8 MiB of buffers for the next transfer. */
+const keptBytes = 12 * mebibyte;
+/** What may stay resident: the allocator does not give everything back. */
+const residentBytes = 64 * mebibyte;
 /** The machine is shared: a canary that waits this long was locked out, whatever else ran. */
 const canaryMs = 5000;
 /** How long the server may take to give back what an attack made it take. */
@@ -202,8 +206,8 @@ export class Target {
       const state = {
         connections,
         files: Math.max(files, filesBefore),
-        live: live - before.live < 8 * mebibyte ? "as before" : live - before.live,
-        rss: rss - before.rss < 64 * mebibyte ? "as before" : rss - before.rss,
+        live: live - before.live < keptBytes ? "as before" : live - before.live,
+        rss: rss - before.rss < residentBytes ? "as before" : rss - before.rss,
         open: this.#openConnections(),
       };
       const wanted = { connections: 1, files: filesBefore, live: "as before", rss: "as before", open: 1 };

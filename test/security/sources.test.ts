@@ -202,3 +202,31 @@ test("a client that never answers the server's key exchange is dropped", async (
     expect(await target.reasonOf(peer)).toMatch(/key exchange took too long/i);
   });
 });
+
+test("a client that logs in and asks for nothing is sent away, whatever else it says", async () => {
+  await start({ limits: { idleMs: 1500 } });
+  await target.attack(
+    async () => {
+      const silent = await target.peer();
+      const chatty = await target.peer();
+      const busy = setInterval(() => chatty.send(message(MSG.IGNORE, str("still here"))), 100);
+      const asking = await target.peer();
+      const channel = await AttackChannel.sftp(asking);
+      const half = await AttackChannel.sftp(await target.peer());
+      half.data(u32(1000));
+      const drip = setInterval(() => half.data(Buffer.alloc(1)), 100);
+      const shut = await AttackChannel.sftp(await target.peer(), { window: 500 });
+      const file = await shut.openFile("/large.bin", 1);
+      shut.data(shut.numbered(5, str(file), u32(0), u32(0), u32(32_768)).bytes);
+      const gone = [silent, chatty, half.peer, shut.peer];
+      while (gone.some((peer) => peer.ending === undefined)) {
+        expect((await channel.ask(17, str("/file.bin"))).type).toBe(105);
+        await Promise.race([new Promise((resolve) => setTimeout(resolve, 200)), ...gone.map((peer) => peer.dropped())]);
+      }
+      clearInterval(busy);
+      clearInterval(drip);
+      for (const peer of gone) expect(await target.reasonOf(peer)).toMatch(/idle/);
+    },
+    { connections: 5 },
+  );
+});
