@@ -218,6 +218,45 @@ describe("a client that does not read its replies", () => {
     expect((await all).every(({ status }) => status === "fulfilled")).toBe(true);
   });
 
+  it("of large listings stops being served, too", async () => {
+    let listed = 0;
+    let more = (): void => {};
+    const entries = Array.from({ length: 100 }, (_, i) => ({
+      name: `${"n".repeat(200)}${i}`,
+      stats: { type: "file", size: 1, mtimeMs: 0 } as const,
+    }));
+    running = await startTestServer({
+      fs: {
+        ...endless({ read: 0, written: 0 }),
+        async *list() {
+          for (;;) {
+            listed += 1;
+            more();
+            yield entries;
+          }
+        },
+      },
+    });
+    const connection = await running.connect();
+    const channel = await connection.channel();
+    const client = await SftpClient.start(channel);
+    const handle = await client.opendir("/");
+    channel.removeAllListeners("data");
+    channel.pause();
+    for (let i = 0; i < reads; i++) {
+      channel.write(packet(SSH_FXP.READDIR, (w) => w.u32(0x8000_0000 + i).bytes(handle)));
+    }
+    await others(running);
+    const held = listed;
+    expect(held).toBeLessThan(reads / 4);
+    await others(running);
+    expect(listed).toBe(held);
+    const goesOn = new Promise<void>((resolve) => (more = resolve));
+    channel.on("data", () => undefined);
+    channel.resume();
+    await goesOn;
+  });
+
   it("and vanishes then leaves nothing open", async () => {
     const counts = { read: 0, written: 0 };
     const faulty = faultyFileSystem(endless(counts));

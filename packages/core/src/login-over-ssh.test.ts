@@ -450,6 +450,23 @@ describe("two factors", () => {
     });
   });
 
+  it("are those of one sequence: what one begins, another does not finish", async () => {
+    const spare: AuthMethod<"password"> = { name: "spare", mechanism: "password", verify: () => proven() };
+    await serve([passwords("right"), codes("42"), keys(mine), spare], {
+      auth: [
+        ["passwords", "codes"],
+        ["keys", "spare"],
+      ],
+    });
+    const outcome = await attempt(password("right"), password("anything"));
+    expect(outcome.loggedIn).toBe(false);
+    expect(outcome.answers).toEqual([
+      { methods: ["keyboard-interactive"], partial: true },
+      { methods: ["keyboard-interactive"], partial: false },
+    ]);
+    expect((await attempt(publickey(mine.private), password("anything"))).loggedIn).toBe(true);
+  });
+
   it("may be asked of some and one of others", async () => {
     await serve([passwords("right"), codes("42"), keys(mine)], { auth: [["keys"], ["passwords", "codes"]] });
     const outcome = await attempt(none, password("right"), code("42"));

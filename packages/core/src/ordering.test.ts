@@ -210,6 +210,8 @@ describe("requests", () => {
     const client = await serve(faulty.fs);
     const all = [client.mkdir("/a"), client.mkdir("/a/b"), client.rename("/a/b", "/a/c"), client.rmdir("/a/c")];
     await slow.reached;
+    // When another client has been served, all of these have arrived.
+    await (await (await running!.connect()).sftp()).realpath("/");
     expect(faulty.calls("mkdir")).toBe(1);
     expect(faulty.calls("rename")).toBe(0);
     slow.release();

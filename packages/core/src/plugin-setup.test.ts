@@ -1,3 +1,4 @@
+import { setImmediate as turn } from "node:timers/promises";
 import { afterEach, describe, expect, it } from "vitest";
 import { createMemoryFileSystem } from "@sluice/fs-memory";
 import {
@@ -454,9 +455,24 @@ describe("a server that is closed while its plugins are being set up", () => {
     const ready = server.ready().catch(() => undefined);
     await gate.reached;
     const closed = server.close();
+    // Within these turns a server closes that does not wait for its plugins.
+    for (let i = 0; i < 20; i++) await turn();
     gate.release();
     await Promise.all([ready, closed]);
     expect(open).toBe(0);
+  });
+});
+
+describe("a server that has been closed", () => {
+  it("sets up no plugins any more: nobody would close them", async () => {
+    let touched = false;
+    const server = unready(plugin("late", () => void (touched = true)));
+    await server.close();
+    const closed = { code: "ERR_SLUICE_ALREADY_STARTED", message: "The server has been closed; make a new one" };
+    await expect(server.listen(0)).rejects.toMatchObject(closed);
+    await expect(server.ready()).rejects.toMatchObject(closed);
+    await expect(server.explain()).rejects.toMatchObject(closed);
+    expect(touched).toBe(false);
   });
 });
 
@@ -469,14 +485,20 @@ describe("explain", () => {
             await next();
           });
         }),
-        plugin("audit", (host) => host.after(() => {})),
+        plugin("audit", (host) => {
+          host.before("write", () => {});
+          host.divert("write", () => {});
+          host.after(() => {});
+        }),
       ],
     });
     const text = await server.explain();
     expect(text).toContain("Plugins: quota, audit");
     expect(text).toMatch(/Methods: test \(password\)/);
     expect(text).toContain("/ (server)");
-    expect(text).toMatch(/^ {2}write +after audit( \(.*\))? > use quota \(reserve\) > file system$/m);
+    expect(text).toMatch(
+      /^ {2}write +after audit( \(.*\))? > divert audit( \(.*\))? > before audit( \(.*\))? > use quota \(reserve\) > file system$/m,
+    );
     expect(text).toContain("posix-rename@openssh.com");
   });
 });

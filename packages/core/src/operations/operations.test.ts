@@ -364,6 +364,21 @@ describe("a file system with the three required methods", () => {
     }
   });
 
+  it("need not look at how a file was opened: READ and WRITE are refused before it is asked", async () => {
+    let calls = 0;
+    const count = (): Promise<never> => {
+      calls += 1;
+      return Promise.reject(new Error("asked"));
+    };
+    await running.close();
+    await serve({ ...least, open: async (...args) => ({ ...(await least.open(...args)), read: count, write: count }) });
+    const reading = await client.open("/file", { read: true });
+    const writing = await client.open("/file", { write: true });
+    await expect(client.write(reading, 0, Buffer.from("x"))).rejects.toMatchObject({ code: status.permissionDenied });
+    await expect(client.read(writing, 0, 1)).rejects.toMatchObject({ code: status.permissionDenied });
+    expect(calls).toBe(0);
+  });
+
   it("needs no copy of its own for copy-data", async () => {
     await running.close();
     const written: string[] = [];
