@@ -446,7 +446,7 @@ describe("middleware", () => {
       await turn();
     });
     const run = compile("remove", [careless], () => Promise.reject(new SftpError("noSpace")));
-    await expect(run(removal())).rejects.toThrow();
+    await expect(run(removal())).rejects.toBeInstanceOf(Error);
   });
 
   it("that calls next() after it has returned is told so, and nothing is served", async () => {

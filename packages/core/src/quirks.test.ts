@@ -9,6 +9,7 @@ describe("profileOf", () => {
     "sshj_0.38.0",
     "Cyberduck/9.0.0.41777 (Mac OS X/14.5) (x86_64)",
     "AsyncSSH_2.14.2",
+    "Ruby/Net::SSH_7.2.1 x86_64-linux-gnu",
   ])("knows that %s sends the link first to a server that is not OpenSSH", (client) => {
     expect(profileOf(client).symlinkOrder).toBe("link-first");
   });

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { statusCodes, type ErrorStatus } from "../errors.ts";
-import { Reader } from "./reader.ts";
+import { BadPacket, OutOfRange, Reader } from "./reader.ts";
 import { dataHeaderBytes, ReplyMaker, versionFrame } from "./replies.ts";
 import { textFromBytes } from "./text.ts";
 import { v3 } from "./v3.ts";
@@ -113,6 +113,56 @@ describe("ReplyMaker", () => {
       }),
       { numRuns: 100 },
     );
+  });
+});
+
+describe("What a client reads from a damaged reply", () => {
+  const stats = { type: "file", size: 5, uid: 1, gid: 2, mode: 0o600, mtimeMs: 2000, atimeMs: 1000 } as const;
+  const extended = new Map([["a@b", Buffer.of(1, 2)]]);
+  const names = (reader: Reader): unknown => {
+    const count = reader.u32();
+    const read: unknown[] = [];
+    for (let i = 0; i < count; i++) read.push(v3.readName(reader));
+    return read;
+  };
+  const samples: readonly (readonly [name: string, frame: Buffer, read: (reader: Reader) => unknown])[] = [
+    ["STATUS", reply.error("noSpace", "Full"), (reader) => [reader.u32(), reader.text(), reader.name()]],
+    ["HANDLE", reply.handle(Buffer.from("h#1")), (reader) => reader.bytes()],
+    ["DATA", reply.data(Buffer.from("data")), (reader) => reader.bytes()],
+    ["ATTRS", reply.attributes({ ...stats, extended }), (reader) => v3.readAttributes(reader)],
+    [
+      "NAME",
+      reply.names([
+        { name: "a", stats },
+        { name: "\udcff", stats: { ...stats, extended } },
+      ]),
+      names,
+    ],
+    ["EXTENDED_REPLY", reply.extended((writer) => writer.u64(7).text("x")), (reader) => [reader.u64(), reader.text()]],
+  ];
+
+  const survives = (frame: Uint8Array, read: (reader: Reader) => unknown): void => {
+    try {
+      const reader = new Reader(frame);
+      reader.u32();
+      reader.u8();
+      reader.u32();
+      read(reader);
+    } catch (error) {
+      if (!(error instanceof BadPacket) && !(error instanceof OutOfRange)) throw error;
+    }
+  };
+
+  it.each(samples)("is a value or a refusal for every prefix of %s", (_, frame, read) => {
+    for (let length = 0; length < frame.length; length++) survives(frame.subarray(0, length), read);
+  });
+
+  it.each(samples)("is a value or a refusal for %s with any one bit flipped", (_, frame, read) => {
+    for (let bit = 0; bit < frame.length * 8; bit++) {
+      const mutant = Buffer.from(frame);
+      mutant.writeUInt8((mutant[bit >> 3] ?? 0) ^ (1 << (bit & 7)), bit >> 3);
+      survives(mutant, read);
+    }
   });
 });
 
