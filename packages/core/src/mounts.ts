@@ -50,10 +50,9 @@ export class Mounts {
         opened.push({ path, fs: own ? await source(session) : source, own });
       }
     } catch (error) {
-      await closeOwn(opened).catch((failure: unknown) => {
-        throw new AggregateError([error, failure], `${messageOf(error)}; ${messageOf(failure)}`, { cause: failure });
-      });
-      throw error;
+      const failure: unknown = await closeOwn(opened).catch((reason: unknown) => reason);
+      if (failure === undefined) throw error;
+      throw new AggregateError([error, failure], `${messageOf(error)}; ${messageOf(failure)}`, { cause: error });
     }
     // The usual case, one file system at the root, costs nothing per request.
     const [only] = opened;
