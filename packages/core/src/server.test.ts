@@ -485,6 +485,35 @@ describe("a file system for each session", () => {
     await client.sftp();
   });
 
+  it("is closed once where a listener fails or ends the session", async () => {
+    let closed = 0;
+    const listeners: ((session: Session) => void)[] = [
+      (session) => session.end("Not you"),
+      () => {
+        throw new Error("not now");
+      },
+    ];
+    await start({
+      fs: () =>
+        Object.assign(createMemoryFileSystem(), {
+          close: () => {
+            closed += 1;
+            return Promise.resolve();
+          },
+        }),
+      prepare: (server) => server.onSession((session) => listeners.shift()?.(session)),
+    });
+    const client = await running!.connect();
+    for (const expected of [1, 2]) {
+      await expect(client.sftp()).rejects.toThrow(/ended|closed/);
+      expect(closed).toBe(expected);
+    }
+    await client.sftp();
+    await client.end();
+    await running!.idle();
+    expect(closed).toBe(3);
+  });
+
   it("that is made when its session has ended already is closed", async () => {
     const gate = latch();
     let closed = 0;
