@@ -1,4 +1,4 @@
-import { createMemoryFileSystem } from "@sluice/fs-memory";
+import { memoryFiles } from "@sluice/fs-memory";
 import { startTestServer, type TestServer } from "@sluice/testing";
 import { FrameReader, maxPacketBytes } from "@sluice/core/protocol";
 import type { Duplex } from "node:stream";
@@ -13,7 +13,9 @@ import { sftpSamples } from "./samples.ts";
 /** Sessions of a server in this process: every request is answered once, or the session ends. */
 let server: TestServer;
 beforeAll(async () => {
-  const fs = createMemoryFileSystem({
+  // Each session has a tree of its own: what one has renamed, the next would miss.
+  const fs = memoryFiles({
+    perSession: true,
     maxBytes: 64 * 1024 * 1024,
     files: { "/file.bin": Buffer.alloc(10_000, 1), "/directory/inside.txt": "inside\n" },
   });
@@ -39,6 +41,7 @@ async function serve(
       ]),
     );
     await replies.until(() => replies.handles.length === 2);
+    if (replies.ended) throw new Error("The session ended before it began");
     const packets = make(replies.handles[0]!, replies.handles[1]!);
     for (const packet of packets) channel.write(str(packet));
     channel.write(sftp(17, u32(lastId), str("/file.bin")));

@@ -14,6 +14,7 @@ import { channelSamples, loginSamples, sftpSamples } from "./samples.ts";
 let target: Target;
 beforeAll(async () => {
   target = await Target.start({
+    ownFiles: true,
     limits: {
       perSource: 400,
       perSourceUnauthenticated: 400,

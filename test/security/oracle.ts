@@ -31,6 +31,8 @@ export interface TargetOptions extends Pick<
 > {
   /** Keys that log in: user name → blob. */
   readonly keys?: Readonly<Record<string, Uint8Array>>;
+  /** Whether each session has files of its own. @default false */
+  readonly ownFiles?: boolean;
 }
 
 /** What an attack may cost the server. */

@@ -11,9 +11,18 @@ interface TargetOptions extends Pick<ServerOptions, "limits" | "penalties" | "ma
   readonly password: string;
   /** A key that logs in, in base64, and one that belongs to `admin`. */
   readonly keys: Readonly<Record<string, string>>;
+  /** Whether each session has files of its own. */
+  readonly ownFiles?: boolean;
 }
 
-const { hostKeyFile, username, password, keys, ...options } = JSON.parse(process.argv[2] ?? "{}") as TargetOptions;
+const {
+  hostKeyFile,
+  username,
+  password,
+  keys,
+  ownFiles = false,
+  ...options
+} = JSON.parse(process.argv[2] ?? "{}") as TargetOptions;
 const delayed = new Set<() => void>();
 
 const server = createServer({
@@ -50,12 +59,14 @@ server.authenticate({
 server.mount(
   "/",
   memoryFiles({
+    perSession: ownFiles,
     maxBytes: 256 * 1024 * 1024,
     maxFiles: 20_000,
     files: {
       "/canary.bin": Buffer.alloc(64 * 1024, "canary "),
       "/file.bin": Buffer.from(Array.from({ length: 64 * 1024 }, (_, i) => (i * 7) & 0xff)),
-      "/large.bin": Buffer.alloc(8 * 1024 * 1024, "large "),
+      // Not for sessions that come by the thousand, each with a copy.
+      ...(ownFiles ? {} : { "/large.bin": Buffer.alloc(8 * 1024 * 1024, "large ") }),
       "/directory/inside.txt": "inside\n",
     },
   }),
