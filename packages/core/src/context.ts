@@ -58,8 +58,11 @@ export interface Operations {
   extended: Operation<{ name: string; data: Uint8Array }, Uint8Array | undefined>;
 }
 
+/** The name of an operation. */
 export type OperationName = keyof Operations;
+/** What an operation asks for. */
 export type Request<K extends OperationName> = Operations[K]["request"];
+/** What an operation answers. */
 export type Result<K extends OperationName> = Operations[K]["result"];
 
 /** One request in flight. */
@@ -83,6 +86,7 @@ export interface OperationContext<K extends OperationName> {
 /** A union over `K`, so that `switch (ctx.op)` narrows `ctx.request` and `ctx.result`. */
 export type Context<K extends OperationName = OperationName> = { [P in K]: OperationContext<P> }[K];
 
+/** Serves the request below; called once and awaited. */
 export type Next = () => Promise<void>;
 
 /** Before `await next()` is the way in, after it the way out. Throw an `SftpError` to refuse. */

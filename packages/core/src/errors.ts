@@ -171,6 +171,7 @@ export const setupErrorCodes = [
   "ERR_SLUICE_USERS_FILE",
 ] as const;
 
+/** Why a server could not be set up. */
 export type SetupErrorCode = (typeof setupErrorCodes)[number];
 
 /** One thing wrong with a set of options, as Standard Schema tells it. */

@@ -6,7 +6,9 @@ export interface LogMethod {
   (message: string): void;
 }
 
+/** Levels of log lines, the least important first; `silent` lets nothing through. */
 export const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const;
+/** A level of log lines. */
 export type LogLevel = (typeof logLevels)[number];
 
 /** What writes log lines. A pino logger is one. */

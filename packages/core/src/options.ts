@@ -86,6 +86,7 @@ export interface ServerOptions {
   readonly symlinkOrder?: "auto" | "openssh" | "spec";
 }
 
+/** The limits that apply where none are given. */
 export const defaultLimits: Limits = {
   identMs: 10_000,
   loginGraceMs: 60_000,

@@ -47,7 +47,7 @@ type AnyContext = Parameters<Guard>[0];
 function around(step: StepOf<"serve">, inner: Run): Run {
   return async (ctx) => {
     let downstream: Promise<void> | undefined;
-    let pending = false;
+    let shown: NextPromise | undefined;
     let finished = false;
     let failure: { readonly error: unknown } | undefined;
     // A second next() would be a second write; a late one would work on data that is no longer there.
@@ -55,19 +55,13 @@ function around(step: StepOf<"serve">, inner: Run): Run {
       const error = misuse(step, ctx, what);
       if (finished) ctx.log.error({ err: error }, "A middleware misbehaved");
       failure ??= { error };
-      const rejection = Promise.reject(error);
-      rejection.catch(() => undefined);
-      return rejection;
+      return NextPromise.of(Promise.reject(error));
     };
     const next = (): Promise<void> => {
       if (downstream !== undefined) return misused("called next() twice");
       if (finished) return misused("called next() after it had returned");
-      pending = true;
-      downstream = inner(ctx).finally(() => {
-        pending = false;
-      });
-      downstream.catch(() => undefined);
-      return downstream;
+      downstream = inner(ctx);
+      return (shown = NextPromise.of(downstream));
     };
     try {
       await step.run(ctx as AnyContext, next);
@@ -75,13 +69,47 @@ function around(step: StepOf<"serve">, inner: Run): Run {
       failure ??= { error };
     }
     finished = true;
-    // Nobody may answer while the request still runs below: the data would be acknowledged before it is written.
-    if (pending) {
-      await downstream?.catch(() => undefined);
+    // Nobody may answer before the request is served, or without knowing how it ended: a write that failed would be acknowledged.
+    if (downstream !== undefined && shown?.heard === false) {
+      failure ??= { error: misuse(step, ctx, "did not await next()") };
+    }
+    // It may have been listened to, and yet not waited for.
+    if (shown?.settled === false) {
+      await shown.catch(() => undefined);
       failure ??= { error: misuse(step, ctx, "did not await next()") };
     }
     if (failure !== undefined) throw failure.error;
   };
+}
+
+/** What `next()` returns. It knows whether anybody listened: a promise that nobody awaits would hide a failure. */
+class NextPromise extends Promise<void> {
+  heard = false;
+  settled = false;
+
+  static of(work: Promise<void>): NextPromise {
+    const promise = new NextPromise((resolve, reject) => {
+      work.then(resolve, reject);
+    });
+    const settle = (): void => {
+      promise.settled = true;
+    };
+    // Not through `then`, which would count as listening; and so that a rejection always has somebody to hear it.
+    void Promise.prototype.then.call(promise, settle, settle);
+    return promise;
+  }
+
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  override then<A = void, B = never>(
+    fulfilled?: ((value: void) => A | PromiseLike<A>) | null,
+    rejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    this.heard = true;
+    return super.then(fulfilled, rejected);
+  }
 }
 
 function misuse(step: Step, ctx: RequestContext<OperationName>, what: string): Error {

@@ -145,6 +145,7 @@ class SluiceServer extends Host implements Server {
   }
 
   ready(): Promise<void> {
+    if (this.#ready === undefined && this.#closing !== undefined) return Promise.reject(closed());
     this.#ready ??= this.#prepare();
     return this.#ready;
   }
@@ -197,8 +198,7 @@ class SluiceServer extends Host implements Server {
   }
 
   #refuseClosed(): void {
-    if (this.#closing === undefined) return;
-    throw new SetupError("ERR_SLUICE_ALREADY_STARTED", "The server has been closed; make a new one");
+    if (this.#closing !== undefined) throw closed();
   }
 
   async #prepare(): Promise<void> {
@@ -293,6 +293,10 @@ class SluiceServer extends Host implements Server {
     await drain(this.#connections, graceMs);
     await closePlugins(this.#registrations, this.#services, this.#rootLog);
   }
+}
+
+function closed(): SetupError {
+  return new SetupError("ERR_SLUICE_ALREADY_STARTED", "The server has been closed; make a new one");
 }
 
 function isLogger(log: Logger | LogOptions | undefined): log is Logger {

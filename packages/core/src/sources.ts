@@ -41,6 +41,7 @@ export interface Penalties {
 }
 export type Offence = "crash" | "authFail" | "noAuth" | "graceExceeded";
 
+/** The penalties that apply where none are given. */
 export const defaultPenalties: Penalties = {
   crashMs: 90_000,
   authFailMs: 5000,

@@ -7,6 +7,7 @@ const stop = Infinity;
 
 interface Watch extends GuardState {
   count: number;
+  last: number | undefined;
   violated: boolean;
   readonly onViolation: (reason: string) => void;
 }
@@ -27,6 +28,7 @@ function install(): void {
       // What follows a violation in the same piece of data is not looked at.
       if (watch.violated) return stop;
       watch.count += 1;
+      watch.last = type;
       const reason = broken(type, protocol, payload, watch);
       if (reason === undefined) return handler?.(protocol, payload);
       watch.violated = true;
@@ -65,10 +67,16 @@ export class Guard {
       globalRequests: new Rate(requestsPerSecond),
       onKeyExchange,
       count: 0,
+      last: undefined,
       violated: false,
       onViolation,
     };
     watched.set(connection._protocol, this.#watch);
+  }
+
+  /** The number of the message that came last. */
+  get lastMessage(): number | undefined {
+    return this.#watch.last;
   }
 
   /** Messages since the last call. */

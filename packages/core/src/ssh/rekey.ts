@@ -12,6 +12,7 @@ export interface RekeyLimits {
   readonly deadlineMs: number;
 }
 
+/** When keys are exchanged where nothing is said. */
 export const defaultRekeyLimits: RekeyLimits = { bytes: 2 ** 30, packets: 2 ** 31, ms: 3_600_000, deadlineMs: 30_000 };
 
 /** Watches one connection's keys: starts an exchange when they are used up, and ends a connection whose exchange does not finish. */

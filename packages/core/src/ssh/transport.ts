@@ -11,7 +11,7 @@ import { Guard } from "./guard.ts";
 import { mendHandshake } from "./handshake.ts";
 import type { HostKey } from "./hostkeys.ts";
 import { gateIdent } from "./ident.ts";
-import { SSH_DISCONNECT } from "./messages.ts";
+import { SSH_DISCONNECT, SSH_MSG } from "./messages.ts";
 import { trustedEncapsulate } from "./post-quantum.ts";
 import { RekeyWatch, type RekeyLimits } from "./rekey.ts";
 import { watchStall } from "./stall.ts";
@@ -70,6 +70,7 @@ export class Transport {
   #guard: Guard | undefined;
   #rekey: RekeyWatch | undefined;
   #openSessions = 0;
+  #ending = false;
   #linger: NodeJS.Timeout | undefined;
 
   constructor(socket: Duplex, options: TransportOptions, listener: TransportListener) {
@@ -99,6 +100,7 @@ export class Transport {
     // ssh2 ends the socket of a client that it refuses, and goes on reading from it for as long as the client likes.
     const finish = socket.end.bind(socket) as (...rest: unknown[]) => Duplex;
     socket.end = ((...rest: unknown[]) => {
+      this.#blame();
       this.#giveUp();
       return finish(...rest);
     }) as typeof socket.end;
@@ -109,12 +111,14 @@ export class Transport {
   /** Says goodbye, and drops the connection when the peer does not close it soon. */
   end(): void {
     if (this.#linger !== undefined || this.#socket.destroyed) return;
+    this.#ending = true;
     if (this.#client === undefined) this.#socket.destroy();
     else this.#client.end();
     this.#giveUp();
   }
 
   #violate(reason: string): void {
+    this.#ending = true;
     this.#listener.violated(reason);
     if (this.#client === undefined || this.#linger !== undefined) {
       this.#socket.destroy();
@@ -122,6 +126,13 @@ export class Transport {
     }
     internals(this.#client)._protocol.disconnect(SSH_DISCONNECT.PROTOCOL_ERROR);
     this.#socket.end();
+  }
+
+  /** Says why ssh2 ends the connection, where neither the client nor we wanted it. */
+  #blame(): void {
+    const last = this.#guard?.lastMessage;
+    if (this.#ending || this.#socket.readableEnded || last === undefined || last === SSH_MSG.DISCONNECT) return;
+    this.#listener.failed(new Error(`A message is not acceptable here (message ${last})`));
   }
 
   /** Nothing more of what arrives is looked at, but it is taken for a while, so that the goodbye gets through. */
