@@ -10,6 +10,7 @@ describe("nearest", () => {
     ["limit", "limits"],
     ["symlinkorder", "symlinkOrder"],
     ["symlinksOrdering", "symlinkOrder"],
+    ["SYMLINKORDER", "symlinkOrder"],
   ])("takes %s for %s", (written, meant) => {
     expect(nearest(written, ["hostKeys", "auth", "banner", "limits", "symlinkOrder"])).toBe(meant);
   });

@@ -310,6 +310,40 @@ describe("middleware", () => {
     expect(events).toEqual(["serve"]);
   });
 
+  it.each<[string, (next: () => Promise<void>) => Promise<unknown>]>([
+    ["awaits it", async (next) => await next()],
+    ["returns it", (next) => next()],
+    ["chains on it", (next) => next().then(() => undefined)],
+    ["catches from it", (next) => next().catch(() => undefined)],
+    ["cleans up behind it", (next) => next().finally(() => undefined)],
+    ["awaits it together with something else", (next) => Promise.all([next(), turn()])],
+    [
+      "awaits it later",
+      async (next) => {
+        const work = next();
+        await turn();
+        await work;
+      },
+    ],
+  ])("listens to next() when it %s", async (_, listen) => {
+    for (const below of [() => Promise.resolve(), turn]) {
+      const { events, note } = recorder();
+      const listening = step("serve", async (__, next) => void (await listen(next)));
+      await compile("remove", [listening], () => below().then(() => note("serve")))(removal());
+      expect(events).toEqual(["serve"]);
+    }
+  });
+
+  it("that listens to next() without waiting for it is refused, when the request has finished below", async () => {
+    const events: string[] = [];
+    const hasty = step("serve", async (_, next) => {
+      void next().then(() => events.push("heard"));
+    });
+    const run = compile("remove", [hasty], () => turn().then(() => void events.push("serve")));
+    await expect(run(removal())).rejects.toThrow("did not await next()");
+    expect(events).toEqual(["serve", "heard"]);
+  });
+
   it("may change what comes back, and turn an error into an answer or another error", async () => {
     const broken: Run<"readlink"> = () => Promise.reject(new SftpError("noSuchFile"));
     const ctx = contextOf("readlink", { path: sftpPath("/a") });
