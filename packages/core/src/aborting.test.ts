@@ -134,6 +134,8 @@ describe("an upload whose client", () => {
     const handle = await client.open("/old", upload);
     const all = Promise.allSettled([client.write(handle, 0, Buffer.from("new")), client.close(handle)]);
     await slow.reached;
+    // When another client has been served, the CLOSE has arrived.
+    await (await (await running!.connect()).sftp()).realpath("/");
     connection.cut();
     await all;
     slow.release();

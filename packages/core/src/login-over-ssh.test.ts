@@ -34,7 +34,12 @@ interface Answer {
 
 interface Protocol {
   authPassword(username: string, password: string, newPassword?: string): void;
-  authNone(username: string): void;
+  authPK(
+    username: string,
+    key: unknown,
+    algorithm: string,
+    sign: (data: Buffer, done: (signature: Buffer) => void) => void,
+  ): void;
 }
 
 /** One login attempt: what ssh2's client is told to do next, or something that sends messages by itself. */
@@ -272,6 +277,13 @@ describe("a key", () => {
     const short = keyPair("rsa", 1024);
     await serve([keys(short)]);
     expect((await attempt(publickey(short.private))).loggedIn).toBe(false);
+    // A client need not ask before it signs.
+    const key = ssh2.utils.parseKey(short.private) as ssh2.ParsedKey;
+    const unasked = await attempt((protocol) =>
+      protocol.authPK(username, key, "rsa-sha2-256", (data, done) => done(key.sign(data, "sha256"))),
+    );
+    expect(unasked.loggedIn).toBe(false);
+    await running!.log.waitFor(({ fields: { reason } }) => reason === "The RSA key is too short or too long");
   });
 });
 
@@ -677,6 +689,7 @@ describe("a method", () => {
     running!.server.accept(sockets.server);
     client.connect({ sock: sockets.client, username, password: "x" });
     await gate.reached;
+    const [connection] = [...running!.server.connections];
     sockets.client.destroy();
     await running!.log.waitFor(({ message }) => message === "Disconnected");
     expect(aborted).toEqual([true]);
@@ -685,6 +698,7 @@ describe("a method", () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(verdicts).not.toContain("proven");
     expect(running!.log.text()).not.toMatch(/Logged in|A factor was proven/);
+    expect(connection).toMatchObject({ phase: "closed", user: undefined });
     expect(running!.server.connections.size).toBe(0);
   });
 

@@ -1,7 +1,15 @@
 import { afterEach, describe, expect, it } from "vitest";
 import type { Duplex } from "node:stream";
 import { createMemoryFileSystem } from "@sluice/fs-memory";
-import { packet, startTestServer, type SftpClient, type TestConnection, type TestServer } from "@sluice/testing";
+import {
+  faultyFileSystem,
+  latch,
+  packet,
+  startTestServer,
+  type SftpClient,
+  type TestConnection,
+  type TestServer,
+} from "@sluice/testing";
 import { maxPacketBytes, SSH_FXP } from "./protocol/packets.ts";
 import { Writer } from "./protocol/writer.ts";
 
@@ -239,6 +247,22 @@ describe("a channel", () => {
     orderly.end(init);
     expect((await well).exit).toBe(0);
     expect((await ill).exit).toBe(1);
+  });
+
+  it("that the client ends is ended when its last request has been answered", async () => {
+    const gate = latch();
+    const faulty = faultyFileSystem(createMemoryFileSystem({ files: { "/file": "" } }), [{ at: "stat", until: gate }]);
+    running = await startTestServer({ fs: faulty.fs });
+    const connection = await running.connect();
+    const channel = await connection.channel();
+    const ended = fate(channel);
+    channel.end(Buffer.concat([init, requests["STAT"]!]));
+    await gate.reached;
+    await (await connection.sftp()).realpath("/");
+    gate.release();
+    const { bytes, exit } = await ended;
+    expect(bytes.at(4 + bytes.readUInt32BE(0) + 4)).toBe(SSH_FXP.ATTRS);
+    expect(exit).toBe(0);
   });
 
   it("that ends in the middle of a packet is ended", async () => {

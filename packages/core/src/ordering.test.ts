@@ -7,6 +7,11 @@ import { SSH_FXP } from "./protocol/packets.ts";
 let running: TestServer | undefined;
 afterEach(async () => running?.close());
 
+/** When another client has been served, whatever the first has sent has arrived. */
+async function arrived(): Promise<void> {
+  await (await (await running!.connect()).sftp()).realpath("/");
+}
+
 async function serve(fs: FileSystem): Promise<SftpClient> {
   running = await startTestServer({ fs });
   return (await running.connect()).sftp();
@@ -183,6 +188,8 @@ describe("requests", () => {
     const words = ["one ", "two ", "three ", "four "];
     const all = words.map((word, i) => client.write(handle, i * 1000, Buffer.from(word)));
     await slow.reached;
+    await arrived();
+    expect(faulty.calls("handle.write")).toBe(1);
     slow.release();
     await Promise.all(all);
     await client.close(handle);
@@ -210,8 +217,7 @@ describe("requests", () => {
     const client = await serve(faulty.fs);
     const all = [client.mkdir("/a"), client.mkdir("/a/b"), client.rename("/a/b", "/a/c"), client.rmdir("/a/c")];
     await slow.reached;
-    // When another client has been served, all of these have arrived.
-    await (await (await running!.connect()).sftp()).realpath("/");
+    await arrived();
     expect(faulty.calls("mkdir")).toBe(1);
     expect(faulty.calls("rename")).toBe(0);
     slow.release();
@@ -272,6 +278,8 @@ describe("FSTAT", () => {
     const writing = client.write(handle, 0, Buffer.from("12345"));
     const asked = client.fstat(handle);
     await slow.reached;
+    await arrived();
+    expect(faulty.calls("handle.stat")).toBe(0);
     slow.release();
     expect(await asked).toMatchObject({ size: 5 });
     await writing;

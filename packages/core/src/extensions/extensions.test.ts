@@ -1,6 +1,13 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { createMemoryFileSystem } from "@sluice/fs-memory";
-import { startTestServer, type SftpClient, type TestServer, type TestServerOptions } from "@sluice/testing";
+import {
+  faultyFileSystem,
+  latch,
+  startTestServer,
+  type SftpClient,
+  type TestServer,
+  type TestServerOptions,
+} from "@sluice/testing";
 import type { FileSystem } from "../filesystem.ts";
 import { SftpError } from "../errors.ts";
 import { maxDataBytes, maxPacketBytes } from "../protocol/packets.ts";
@@ -88,36 +95,22 @@ describe("hardlink@openssh.com", () => {
 
 describe("fsync@openssh.com", () => {
   it("reaches the handle after the writes that came before it", async () => {
-    const calls: string[] = [];
-    const memory = createMemoryFileSystem();
-    const fs: FileSystem = {
-      list: (path) => memory.list(path),
-      stat: (path, options) => memory.stat(path, options),
-      open: async (...args) => {
-        const handle = await memory.open(...args);
-        return {
-          read: (buffer, position) => handle.read(buffer, position),
-          stat: () => handle.stat(),
-          close: (outcome) => handle.close(outcome),
-          write: async (data, position) => {
-            await handle.write(data, position);
-            calls.push("write");
-          },
-          sync: () => {
-            calls.push("sync");
-            return Promise.resolve();
-          },
-        };
-      },
-    };
-    const client = await serve({ fs });
+    const gate = latch();
+    const faulty = faultyFileSystem(createMemoryFileSystem(), [{ at: "handle.write", until: gate }]);
+    const client = await serve({ fs: faulty.fs });
     const handle = await client.open("/new", { write: true, create: true });
-    await Promise.all([
+    const all = Promise.all([
       client.write(handle, 0, Buffer.from("a")),
       client.write(handle, 1, Buffer.from("b")),
       client.fsync(handle),
     ]);
-    expect(calls).toEqual(["write", "write", "sync"]);
+    await gate.reached;
+    // When another client has been served, all of these have arrived.
+    await (await (await running!.connect()).sftp()).realpath("/");
+    expect([faulty.calls("handle.write"), faulty.calls("handle.sync")]).toEqual([2, 0]);
+    gate.release();
+    await all;
+    expect(faulty.calls("handle.sync")).toBe(1);
   });
 
   it("refuses the handle of a directory", async () => {
