@@ -13,7 +13,9 @@ export function answer(
   handles: Handles,
 ): Uint8Array {
   const { extension } = dispatched;
-  if (extension?.encode !== undefined) return extension.encode(reply, ctx.result);
+  // What was opened gets a handle, or nobody would ever close it.
+  const opens = ctx.op === "open" || ctx.op === "opendir";
+  if (extension?.encode !== undefined && !opens) return extension.encode(reply, ctx.result);
   switch (ctx.op) {
     case "open":
     case "opendir":

@@ -6,7 +6,7 @@ import { sftpPath, type SftpPath } from "./path.ts";
 import type { Codec } from "./protocol/codec.ts";
 import { maxDataBytes } from "./protocol/packets.ts";
 import type { Reader } from "./protocol/reader.ts";
-import type { WireRequest } from "./protocol/requests.ts";
+import { settable, type WireRequest } from "./protocol/requests.ts";
 import type { OpenDirectory, OpenFile } from "./session.ts";
 import type { Footprint } from "./scheduler.ts";
 import type { User } from "./connection.ts";
@@ -154,7 +154,7 @@ function extended(name: string, reader: Reader, scope: DispatchScope, path: (tex
       return file;
     },
     pathOfHandle: () => scope.handles.get(reader.bytes()).path,
-    attributes: () => scope.codec.readAttributes(reader),
+    attributes: () => settable(scope.codec.readAttributes(reader)),
     allowLargeReplies: () => scope.allowLargeReplies(),
   };
   const request = extension.decode(fields);

@@ -155,7 +155,6 @@ export function fromNodeError(error: unknown): unknown {
 export const setupErrorCodes = [
   "ERR_SLUICE_ALREADY_STARTED",
   "ERR_SLUICE_AUTH_POLICY",
-  "ERR_SLUICE_CONFIG",
   "ERR_SLUICE_EXTENSION_NAME",
   "ERR_SLUICE_FILE_SYSTEM_ROOT",
   "ERR_SLUICE_HOST_KEY",

@@ -35,7 +35,11 @@ export interface Extension<K extends OperationName = OperationName> {
   readonly operation: K;
   /** Reads the request's fields. Bytes that remain are ignored, as OpenSSH does. */
   decode(fields: ExtensionFields): Request<K>;
-  /** Writes the reply to a request that succeeded. @default STATUS OK, or the result of `extended` as EXTENDED_REPLY */
+  /**
+   * Writes the reply to a request that succeeded. Not for `open` and `opendir`, which are
+   * answered HANDLE.
+   * @default the reply of the operation's own packet: ATTRS, NAME, STATUS OK …; the result of `extended` as EXTENDED_REPLY
+   */
   encode?(reply: ReplyMaker, result: Result<K>): Uint8Array;
   /** Answers, where no file system does. Required when `operation` is `extended`. */
   answer?(ctx: Context<K>): Promise<Result<K>>;

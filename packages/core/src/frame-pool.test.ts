@@ -1,14 +1,25 @@
 import { describe, expect, it } from "vitest";
-import { returnFrame, takeFrame } from "./frame-pool.ts";
-import { maxDataBytes } from "./protocol/packets.ts";
+import { returnFrame, returnFrameOf, takeFrame } from "./frame-pool.ts";
+import { maxDataBytes, maxPacketBytes } from "./protocol/packets.ts";
 import { dataHeaderBytes } from "./protocol/replies.ts";
 
-const largest = dataHeaderBytes + maxDataBytes;
+const largest = maxPacketBytes;
 const poolable = 64 * 1024;
 
 describe("The pool of frames", () => {
   it("hands out frames that are long enough", () => {
-    for (const length of [0, 1, dataHeaderBytes, 16 * 1024 - 1, 16 * 1024, poolable, largest, largest + 1, 1_000_000]) {
+    for (const length of [
+      0,
+      1,
+      dataHeaderBytes,
+      16 * 1024 - 1,
+      16 * 1024,
+      poolable,
+      dataHeaderBytes + maxDataBytes,
+      largest,
+      largest + 1,
+      1_000_000,
+    ]) {
       expect(takeFrame(length).length).toBeGreaterThanOrEqual(length);
     }
   });
@@ -45,5 +56,14 @@ describe("The pool of frames", () => {
     returnFrame(part);
     const next = takeFrame(poolable);
     expect(next.buffer === frame.buffer).toBe(false);
+  });
+
+  it("takes a frame back by a part of it, and nothing else", () => {
+    const frame = takeFrame(poolable);
+    returnFrameOf(frame.subarray(25, 1000));
+    expect(takeFrame(poolable).buffer === frame.buffer).toBe(true);
+    const stranger = Buffer.allocUnsafeSlow(1000);
+    returnFrameOf(stranger.subarray(1));
+    expect(takeFrame(poolable).buffer === stranger.buffer).toBe(false);
   });
 });

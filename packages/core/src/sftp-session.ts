@@ -5,7 +5,7 @@ import type { OperationName } from "./context.ts";
 import { dispatch, type Dispatched, type DispatchScope } from "./dispatch.ts";
 import type { Extension } from "./extension.ts";
 import type { FileSystem, SessionIdentity } from "./filesystem.ts";
-import { returnFrame } from "./frame-pool.ts";
+import { returnFrame, returnFrameOf, takeFrame } from "./frame-pool.ts";
 import { Handles } from "./handles.ts";
 import type { Logger } from "./log.ts";
 import type { OperationTable } from "./operations/index.ts";
@@ -64,7 +64,7 @@ export class SftpSession implements Session {
   readonly #setup: SessionSetup;
   readonly #start: SessionStart;
   readonly #channel: Channel;
-  readonly #frames = new FrameReader(maxPacketBytes);
+  readonly #frames = new FrameReader(maxPacketBytes, takeFrame);
   readonly #scheduler: Scheduler;
   readonly #order = new ReplyOrder();
   readonly #handles: Handles;
@@ -241,6 +241,7 @@ export class SftpSession implements Session {
     this.#serving += 1;
     try {
       frame = await this.#run(dispatched, ctx, reply);
+      if (dispatched.op === "write") returnFrameOf((dispatched as Dispatched<"write">).request.data);
     } catch (error) {
       const refusal = refusalOf(error, ctx.log);
       frame = reply.error(refusal.status, refusal.message);

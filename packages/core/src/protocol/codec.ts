@@ -19,7 +19,7 @@ export interface Codec {
   readAttributes(reader: Reader): WireAttributes;
   writeAttributes(writer: Writer, attributes: WireAttributes): void;
   /** The flags and attributes of OPEN, behind its path. */
-  readOpen(reader: Reader): { readonly flags: OpenFlags; readonly attributes: Attributes };
+  readOpen(reader: Reader): { readonly flags: OpenFlags; readonly attributes: WireAttributes };
   writeOpen(writer: Writer, flags: OpenFlags, attributes: Attributes): void;
   /** Whether a RENAME may replace its target, behind both paths. */
   readRenameOverwrite(reader: Reader): boolean;

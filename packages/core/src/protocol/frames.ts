@@ -12,6 +12,7 @@ const collectBytes = 8192;
  */
 export class FrameReader {
   readonly #limit: number;
+  readonly #allocate: (length: number) => Buffer;
   readonly #pieces: Buffer[] = [];
   /** The first piece that still has bytes, and how many of its bytes are taken. */
   #first = 0;
@@ -21,9 +22,13 @@ export class FrameReader {
   #small: Buffer | undefined;
   #smallUsed = 0;
 
-  /** @param limit the largest packet accepted, in bytes, without its length field */
-  constructor(limit: number) {
+  /**
+   * @param limit the largest packet accepted, in bytes, without its length field
+   * @param allocate makes room, of so many bytes at least, for a packet that has to be put together
+   */
+  constructor(limit: number, allocate: (length: number) => Buffer = (length) => Buffer.allocUnsafeSlow(length)) {
     this.#limit = limit;
+    this.#allocate = allocate;
   }
 
   /** Bytes given that no packet has taken yet. */
@@ -95,7 +100,7 @@ export class FrameReader {
       this.#advance(first, length);
       return view;
     }
-    const whole = Buffer.allocUnsafeSlow(length);
+    const whole = this.#allocate(length).subarray(0, length);
     let filled = 0;
     while (filled < length) {
       const piece = this.#pieces[this.#first];

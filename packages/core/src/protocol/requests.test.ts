@@ -79,7 +79,6 @@ const samples: readonly (readonly [name: string, packet: Buffer, request: Wire])
         uid: 1000,
         gid: 100,
         mode: 0o755,
-        type: "file",
         atimeMs: 0x65000000 * 1000,
         mtimeMs: 0x65000001 * 1000,
         extended: new Map([["a@b", Buffer.from("xy")]]),

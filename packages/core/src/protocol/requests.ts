@@ -1,5 +1,5 @@
 import type { Attributes, OpenFlags } from "../filesystem.ts";
-import type { Codec } from "./codec.ts";
+import type { Codec, WireAttributes } from "./codec.ts";
 import { SSH_FXP } from "./packets.ts";
 import type { Reader } from "./reader.ts";
 
@@ -35,7 +35,8 @@ export function readRequest(type: number, reader: Reader, codec: Codec): WireReq
   switch (type) {
     case SSH_FXP.OPEN: {
       const path = reader.text();
-      return { is: "open", path, ...codec.readOpen(reader) };
+      const { flags, attributes } = codec.readOpen(reader);
+      return { is: "open", path, flags, attributes: settable(attributes) };
     }
     case SSH_FXP.CLOSE:
       return { is: "close", handle: reader.bytes() };
@@ -50,9 +51,9 @@ export function readRequest(type: number, reader: Reader, codec: Codec): WireReq
     case SSH_FXP.FSTAT:
       return { is: "fstat", handle: reader.bytes() };
     case SSH_FXP.SETSTAT:
-      return { is: "setstat", path: reader.text(), attributes: codec.readAttributes(reader) };
+      return { is: "setstat", path: reader.text(), attributes: settable(codec.readAttributes(reader)) };
     case SSH_FXP.FSETSTAT:
-      return { is: "fsetstat", handle: reader.bytes(), attributes: codec.readAttributes(reader) };
+      return { is: "fsetstat", handle: reader.bytes(), attributes: settable(codec.readAttributes(reader)) };
     case SSH_FXP.OPENDIR:
       return { is: "opendir", path: reader.text() };
     case SSH_FXP.READDIR:
@@ -60,7 +61,7 @@ export function readRequest(type: number, reader: Reader, codec: Codec): WireReq
     case SSH_FXP.REMOVE:
       return { is: "remove", path: reader.text() };
     case SSH_FXP.MKDIR:
-      return { is: "mkdir", path: reader.text(), attributes: codec.readAttributes(reader) };
+      return { is: "mkdir", path: reader.text(), attributes: settable(codec.readAttributes(reader)) };
     case SSH_FXP.RMDIR:
       return { is: "rmdir", path: reader.text() };
     case SSH_FXP.REALPATH:
@@ -79,4 +80,9 @@ export function readRequest(type: number, reader: Reader, codec: Codec): WireReq
     default:
       return { is: "unknown", type };
   }
+}
+
+/** Attributes without what only a server tells: v3 carries the type in the permissions word, and clients send it along. */
+export function settable({ type: _type, linkCount: _linkCount, ...attributes }: WireAttributes): Attributes {
+  return attributes;
 }
