@@ -29,8 +29,7 @@ async function run(options: Options): Promise<number> {
     await Promise.all(peers.splice(0).map((peer) => peer.stop()));
     workspace.remove();
   };
-  for (const signal of ["SIGINT", "SIGTERM"] as const)
-    process.once(signal, () => void cleanUp().then(() => process.exit(1)));
+  for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => void cleanUp().then(() => process.exit(1)));
   const figures = new Figures();
   let memory: MemoryResult[] = [];
   let names: string[];

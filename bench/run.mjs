@@ -9,6 +9,7 @@ if (!built.every((file) => existsSync(file))) {
 
 const main = new URL("main.ts", import.meta.url).pathname;
 const child = spawn(process.execPath, ["--import", "tsx", main, ...process.argv.slice(2)], { stdio: "inherit" });
-// An interrupt reaches the child too, which stops its servers and then ends.
-for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => child.kill(signal));
+// From a terminal, an interrupt reaches the child too. It stops its servers and ends, and so does this.
+process.on("SIGINT", () => undefined);
+process.on("SIGTERM", () => child.kill("SIGTERM"));
 child.on("exit", (code) => process.exit(code ?? 1));
