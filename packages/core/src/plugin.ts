@@ -113,7 +113,7 @@ export function definePlugin<Input = undefined, Output = Input>(
       },
     };
   };
-  return Object.assign(make, { pluginName: definition.name }) as PluginFactory<Input>;
+  return Object.assign(make, { pluginName: definition.name });
 }
 
 /** What `defineFileSystem` is given. */
@@ -152,7 +152,7 @@ export function defineFileSystem<Input, Output>(
     if (result.issues !== undefined) throw optionsError(definition.name, result.issues);
     return definition.create(result.value);
   };
-  return Object.assign(make, { fileSystemName: definition.name }) as FileSystemFactory<Input>;
+  return Object.assign(make, { fileSystemName: definition.name });
 }
 
 /** One issue as `path: what`. */
