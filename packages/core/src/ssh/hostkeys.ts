@@ -4,6 +4,8 @@ import { SetupError } from "../errors.ts";
 import type { HostKeyInput } from "../options.ts";
 import { utils, type ParsedKey } from "./ssh2.ts";
 
+const maxAttempts = 20;
+
 /** What may be told of a host key. */
 export interface HostKeyInfo {
   /** `ssh-ed25519`, `ecdsa-sha2-nistp256` … or `ssh-rsa`. */
@@ -58,13 +60,20 @@ export function readHostKey(input: HostKeyInput): HostKeyInfo {
 
 /** Makes a host key: Ed25519, ECDSA on P-256, or RSA of 3,072 bits. */
 export function generateHostKey(type: "ed25519" | "ecdsa" | "rsa" = "ed25519"): GeneratedHostKey {
-  const pair =
-    type === "ed25519"
-      ? utils.generateKeyPairSync("ed25519")
-      : type === "ecdsa"
-        ? utils.generateKeyPairSync("ecdsa", { bits: 256 })
-        : utils.generateKeyPairSync("rsa", { bits: 3072 });
-  return { privateKey: pair.private, ...readHostKey({ key: pair.private }) };
+  // ssh2 drops a leading zero of an Ed25519 key, so that one in 256 cannot be read: those are thrown away.
+  for (let attempt = 0; attempt < maxAttempts; attempt++) {
+    const { private: privateKey } = generatePair(type);
+    if (utils.parseKey(privateKey) instanceof Error) continue;
+    return { privateKey, ...readHostKey({ key: privateKey }) };
+  }
+  throw new SetupError("ERR_SLUICE_HOST_KEY", `No usable ${type} host key could be made; make one with ssh-keygen`);
+}
+
+function generatePair(type: "ed25519" | "ecdsa" | "rsa"): { readonly private: string } {
+  if (type === "ed25519") return utils.generateKeyPairSync("ed25519");
+  return type === "ecdsa"
+    ? utils.generateKeyPairSync("ecdsa", { bits: 256 })
+    : utils.generateKeyPairSync("rsa", { bits: 3072 });
 }
 
 function readKeyFile(path: string): Buffer {
