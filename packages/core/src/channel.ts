@@ -2,7 +2,7 @@
 export interface Channel {
   /** Says who takes what arrives. Called once. */
   listen(listener: {
-    /** A piece of the stream; it is not changed afterwards. */
+    /** A piece of the stream, valid until this returns. While paused, as much as the window holds may still come. */
     data(piece: Buffer): void;
     /** The peer sends no more, but still reads. */
     eof(): void;

@@ -33,16 +33,23 @@ describe("The pool of frames", () => {
     for (const frame of again) returnFrame(frame);
   });
 
-  it("hands out again what was given back, up to 32 frames and no more", () => {
-    const frames = Array.from({ length: 40 }, () => takeFrame(poolable));
+  it("hands out again what was given back, up to 8 MiB of a size and no more", () => {
+    const frames = Array.from({ length: 200 }, () => takeFrame(poolable));
     for (const frame of frames) returnFrame(frame);
-    const again = Array.from({ length: 40 }, () => takeFrame(poolable));
-    expect(again.filter((frame) => frames.includes(frame)).length).toBe(32);
+    const again = Array.from({ length: 200 }, () => takeFrame(poolable));
+    const reused = again.filter((frame) => frames.includes(frame));
+    expect(reused.length).toBe(Math.floor((8 * 1024 * 1024) / frames[0]!.length));
     for (const frame of again) returnFrame(frame);
   });
 
-  it("keeps neither small frames nor those over the largest size", () => {
-    for (const length of [100, largest + 1]) {
+  it("wastes no more than the frame's half and its framing on one request", () => {
+    for (let length = 16 * 1024; length <= largest; length += 1000) {
+      expect(takeFrame(length).length).toBeLessThanOrEqual(length * 2 + 2048);
+    }
+  });
+
+  it("keeps neither small frames nor those over the largest packet", () => {
+    for (const length of [100, maxPacketBytes + 1]) {
       const frame = takeFrame(length);
       expect(frame.length).toBe(length);
       returnFrame(frame);

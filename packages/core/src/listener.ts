@@ -1,5 +1,6 @@
 import { createServer, type AddressInfo, type Server as NetServer, type Socket } from "node:net";
 import { SetupError } from "./errors.ts";
+import { shareReads } from "./ssh/reads.ts";
 
 /** Where to listen. */
 export interface ListenOptions {
@@ -35,7 +36,9 @@ export class Listener {
     failed: (error: Error) => void,
   ): Promise<Listener> {
     // Without noDelay, Nagle's algorithm and delayed acknowledgements cost a small write 40 ms.
-    const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true }, accept);
+    const server = createServer({ noDelay: true, keepAlive: true, pauseOnConnect: true }, (socket) =>
+      accept(shareReads(socket)),
+    );
     const { port = 2022, host = "::", path, backlog = 511, exclusive = false } = options;
     const where = path === undefined ? { port, host, backlog, exclusive } : { path, backlog, exclusive };
     try {

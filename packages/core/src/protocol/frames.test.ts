@@ -151,25 +151,50 @@ describe("FrameReader", () => {
     expect(frames.buffered).toBe(1);
   });
 
-  it("copies nothing of a packet that lies in one piece", () => {
-    const piece = Buffer.concat([frame(Buffer.of(1, 2)), frame(Buffer.of(3))]);
-    const [first, second] = packetsOf([piece]);
-    expect(first?.buffer).toBe(piece.buffer);
-    expect(first?.byteOffset).toBe(piece.byteOffset + 4);
-    expect(second?.byteOffset).toBe(piece.byteOffset + 10);
+  it("keeps nothing of the pieces: whoever pushed them may use the memory again", () => {
+    const packets = Array.from({ length: 200 }, (_, i) => Buffer.alloc((i * 37) % 900 || 1, i));
+    const stream = Buffer.concat(packets.map(frame));
+    const frames = new FrameReader(1000);
+    const memory = Buffer.alloc(700);
+    for (let at = 0; at < stream.length; at += memory.length) {
+      const piece = memory.subarray(0, stream.copy(memory, 0, at));
+      frames.push(piece);
+      memory.fill(0xee);
+    }
+    for (const packet of packets) expect(frames.next()?.equals(packet)).toBe(true);
+    expect(frames.next()).toBeUndefined();
+    expect(frames.buffered).toBe(0);
   });
 
-  it("makes one copy of a packet that spans several pieces, and only when it is whole", () => {
-    const allocate = vi.spyOn(Buffer, "allocUnsafeSlow");
-    const frames = new FrameReader(100_000);
+  it("puts each packet together once, in the room that it was given for it", () => {
+    const rooms: Buffer[] = [];
+    const frames = new FrameReader(100_000, (length) => {
+      const room = Buffer.alloc(length + 5);
+      rooms.push(room);
+      return room;
+    });
     const stream = frame(Buffer.alloc(100_000, 5));
     for (let at = 0; at < stream.length; at += 1000) {
       expect(frames.next()).toBeUndefined();
-      expect(allocate).not.toHaveBeenCalled();
       frames.push(stream.subarray(at, at + 1000));
     }
-    expect(frames.next()?.equals(stream.subarray(4))).toBe(true);
-    expect(allocate.mock.calls.filter(([size]) => size > 4)).toEqual([[100_000]]);
+    const packet = frames.next();
+    expect(packet?.equals(stream.subarray(4))).toBe(true);
+    expect(rooms.length).toBe(1);
+    expect(packet?.buffer).toBe(rooms[0]?.buffer);
+  });
+
+  it("makes no packets ahead without end: a flood of small ones is held as bytes", () => {
+    let made = 0;
+    const frames = new FrameReader(10, (length) => {
+      made += 1;
+      return Buffer.alloc(length);
+    });
+    const flood = Buffer.concat(Array.from({ length: 10_000 }, (_, i) => frame(Buffer.of(i & 0xff))));
+    frames.push(flood);
+    expect(made).toBeLessThanOrEqual(65);
+    for (let i = 0; i < 10_000; i++) expect(frames.next()?.[0]).toBe(i & 0xff);
+    expect(frames.next()).toBeUndefined();
   });
 
   it("accepts a packet of the limit", () => {

@@ -1,66 +1,48 @@
 import { BadPacket } from "./reader.ts";
 
-/** Pieces below this size are put together, in buffers of `collectBytes`. */
-const smallBytes = 512;
-const collectBytes = 8192;
+/** Packets put together before anybody asks for them: as many as a window holds of the size that clients write in. */
+const packetsAhead = 64;
+const holdBytes = 32 * 1024;
 
 /**
  * Cuts a stream of channel data into packets, each behind its length (draft-ietf-secsh-filexfer-02, section 3).
  *
- * A packet that lies in one piece is handed out as a view; one that spans several is put together with a single copy. No more than
- * one packet and the pieces given are ever held.
+ * What is pushed is copied to where it is put together: whoever pushed it may use the memory again.
  */
 export class FrameReader {
   readonly #limit: number;
   readonly #allocate: (length: number) => Buffer;
-  readonly #pieces: Buffer[] = [];
-  /** The first piece that still has bytes, and how many of its bytes are taken. */
-  #first = 0;
-  #offset = 0;
-  #length = 0;
-  /** Where small pieces are put together, and how much of it is used. */
-  #small: Buffer | undefined;
-  #smallUsed = 0;
+  readonly #ready: Buffer[] = [];
+  /** The bytes of the next packet's length that have come, and the length so far. */
+  #lengthBytes = 0;
+  #packetLength = 0;
+  #packet: Buffer | undefined;
+  #filled = 0;
+  /** What comes when enough packets are ready, as it came. */
+  readonly #held: Buffer[] = [];
+  #heldFrom = 0;
+  #heldTo = 0;
+  #buffered = 0;
 
   /**
    * @param limit the largest packet accepted, in bytes, without its length field
-   * @param allocate makes room, of so many bytes at least, for a packet that has to be put together
+   * @param allocate makes room for a packet: so many bytes, or more
    */
-  constructor(limit: number, allocate: (length: number) => Buffer = (length) => Buffer.allocUnsafeSlow(length)) {
+  constructor(limit: number, allocate: (length: number) => Buffer = (length) => Buffer.allocUnsafe(length)) {
     this.#limit = limit;
     this.#allocate = allocate;
   }
 
   /** Bytes given that no packet has taken yet. */
   get buffered(): number {
-    return this.#length;
+    return this.#buffered;
   }
 
-  /** Takes the next piece of the stream. It must not be changed afterwards. */
+  /** Takes the next piece of the stream. */
   push(piece: Buffer): void {
-    if (piece.length === 0) return;
-    this.#length += piece.length;
-    const last = this.#pieces.at(-1);
-    const joins = piece.length < smallBytes && last !== undefined && last.length < smallBytes;
-    this.#pieces.push(joins ? this.#join(last, piece) : piece);
-  }
-
-  /** Puts small pieces together: a packet in pieces of one byte must not cost a buffer for each byte. */
-  #join(last: Buffer, piece: Buffer): Buffer {
-    this.#pieces.pop();
-    const follows = last.buffer === this.#small?.buffer;
-    const start = follows ? this.#smallUsed - last.length : this.#smallUsed;
-    if (this.#small !== undefined && start + last.length + piece.length <= collectBytes) {
-      if (!follows) this.#small.set(last, start);
-      this.#small.set(piece, start + last.length);
-      this.#smallUsed = start + last.length + piece.length;
-      return this.#small.subarray(start, this.#smallUsed);
-    }
-    this.#small = Buffer.allocUnsafe(collectBytes);
-    this.#small.set(last, 0);
-    this.#small.set(piece, last.length);
-    this.#smallUsed = last.length + piece.length;
-    return this.#small.subarray(0, this.#smallUsed);
+    this.#buffered += piece.length;
+    const taken = this.#held.length > 0 ? 0 : this.#assemble(piece, 0, piece.length);
+    if (taken < piece.length) this.#hold(piece, taken);
   }
 
   /**
@@ -69,58 +51,72 @@ export class FrameReader {
    * @throws BadPacket for a length of 0 or over the limit, as soon as the length is there.
    */
   next(): Buffer | undefined {
-    if (this.#length < 4) return undefined;
-    const length = this.#peekLength();
-    if (length === 0) throw new BadPacket("Packet without a type");
-    if (length > this.#limit) throw new BadPacket("Packet too long");
-    if (this.#length < 4 + length) return undefined;
-    this.#take(4);
-    return this.#take(length);
+    const packet = this.#ready.shift();
+    this.#takeHeld();
+    if (packet !== undefined) {
+      this.#buffered -= 4 + packet.length;
+      return packet;
+    }
+    if (this.#lengthBytes < 4) return undefined;
+    if (this.#packetLength === 0) throw new BadPacket("Packet without a type");
+    if (this.#packetLength > this.#limit) throw new BadPacket("Packet too long");
+    return undefined;
   }
 
-  #peekLength(): number {
-    const first = this.#pieces[this.#first];
-    if (first !== undefined && first.length - this.#offset >= 4) return first.readUInt32BE(this.#offset);
-    let value = 0;
-    let needed = 4;
-    let offset = this.#offset;
-    for (let i = this.#first; needed > 0 && i < this.#pieces.length; i++) {
-      const piece = this.#pieces[i] ?? Buffer.alloc(0);
-      for (; offset < piece.length && needed > 0; offset++, needed--) value = value * 256 + (piece[offset] ?? 0);
-      offset = 0;
+  /** Makes packets of the bytes from `at` to `end`; returns how far it came: not beyond a bad length, nor beyond enough packets. */
+  #assemble(piece: Buffer, at: number, end: number): number {
+    while (at < end && this.#ready.length < packetsAhead) {
+      if (this.#packet === undefined) {
+        if (this.#lengthBytes === 4) break;
+        this.#packetLength = this.#packetLength * 256 + (piece[at++] ?? 0);
+        this.#lengthBytes += 1;
+        const good = this.#packetLength > 0 && this.#packetLength <= this.#limit;
+        if (this.#lengthBytes === 4 && good) this.#begin(this.#packetLength);
+      } else {
+        const part = Math.min(end - at, this.#packet.length - this.#filled);
+        piece.copy(this.#packet, this.#filled, at, at + part);
+        at += part;
+        this.#filled += part;
+        if (this.#filled === this.#packet.length) this.#finish(this.#packet);
+      }
     }
-    return value;
+    return at;
   }
 
-  #take(length: number): Buffer {
-    const first = this.#pieces[this.#first];
-    this.#length -= length;
-    if (first !== undefined && first.length - this.#offset >= length) {
-      const view = first.subarray(this.#offset, this.#offset + length);
-      this.#advance(first, length);
-      return view;
-    }
-    const whole = this.#allocate(length).subarray(0, length);
-    let filled = 0;
-    while (filled < length) {
-      const piece = this.#pieces[this.#first];
-      if (piece === undefined) break;
-      const part = Math.min(piece.length - this.#offset, length - filled);
-      piece.copy(whole, filled, this.#offset, this.#offset + part);
-      filled += part;
-      this.#advance(piece, part);
-    }
-    return whole;
+  #begin(length: number): void {
+    const room = this.#allocate(length);
+    this.#packet = room.length === length ? room : room.subarray(0, length);
+    this.#filled = 0;
   }
 
-  #advance(piece: Buffer, length: number): void {
-    this.#offset += length;
-    if (this.#offset < piece.length) return;
-    this.#offset = 0;
-    this.#first += 1;
-    // Taking them from the front one by one would move the whole list each time.
-    if (this.#first === this.#pieces.length || this.#first >= 64) this.#pieces.splice(0, this.#first);
-    else return;
-    this.#first = 0;
+  #finish(packet: Buffer): void {
+    this.#ready.push(packet);
+    this.#packet = undefined;
+    this.#packetLength = 0;
+    this.#lengthBytes = 0;
+  }
+
+  #hold(piece: Buffer, from: number): void {
+    for (let at = from; at < piece.length;) {
+      let last = this.#held.at(-1);
+      if (last === undefined || this.#heldTo === last.length) {
+        this.#held.push((last = Buffer.allocUnsafeSlow(holdBytes)));
+        this.#heldTo = 0;
+      }
+      const part = Math.min(piece.length - at, last.length - this.#heldTo);
+      piece.copy(last, this.#heldTo, at, at + part);
+      this.#heldTo += part;
+      at += part;
+    }
+  }
+
+  #takeHeld(): void {
+    for (let first = this.#held[0]; first !== undefined; first = this.#held[0]) {
+      const end = this.#held.length === 1 ? this.#heldTo : first.length;
+      this.#heldFrom = this.#assemble(first, this.#heldFrom, end);
+      if (this.#heldFrom < end) return;
+      this.#held.shift();
+      this.#heldFrom = 0;
+    }
   }
 }

@@ -1,9 +1,12 @@
 import type { Duplex } from "node:stream";
 import type { Channel } from "../channel.ts";
-import type { ServerChannel } from "./ssh2.ts";
+import type { ServerChannel, Ssh2Protocol, Ssh2Window } from "./ssh2.ts";
 
 /** Bytes waiting, in the channel or in the socket, from which a client counts as one that does not read. */
 const highWater = 1024 * 1024;
+
+/** What a client may send before it is told that it may send more: ssh2 begins with that. */
+const windowBytes = 2 * 1024 * 1024;
 
 type Listener = Parameters<Channel["listen"]>[0];
 
@@ -17,6 +20,8 @@ export class SshChannel implements Channel {
   #closed = false;
   #wasCongested = false;
 
+  readonly #protocol: Ssh2Protocol;
+  #paused = false;
   readonly #rekeying: () => boolean;
   readonly #ended: (channel: SshChannel) => void;
 
@@ -24,7 +29,14 @@ export class SshChannel implements Channel {
    * @param rekeying whether keys are being exchanged: nothing can be sent meanwhile
    * @param ended called when the session has ended the channel
    */
-  constructor(stream: ServerChannel, socket: Duplex, rekeying: () => boolean, ended: (channel: SshChannel) => void) {
+  constructor(
+    stream: ServerChannel,
+    socket: Duplex,
+    protocol: Ssh2Protocol,
+    rekeying: () => boolean,
+    ended: (channel: SshChannel) => void,
+  ) {
+    this.#protocol = protocol;
     this.#rekeying = rekeying;
     this.#ended = ended;
     this.#stream = stream;
@@ -34,16 +46,43 @@ export class SshChannel implements Channel {
 
   listen(listener: Listener): void {
     this.#listener = listener;
-    this.#stream.on("data", (piece: Buffer) => listener.data(piece));
     this.#stream.on("end", () => listener.eof());
+    this.#stream.resume();
+  }
+
+  /** The channel's number on this side. */
+  get id(): number {
+    return this.#windows.incoming.id;
+  }
+
+  /** Takes channel data past ssh2's stream, which would keep it: it is valid until this returns. */
+  receive(data: Buffer): void {
+    this.#windows.incoming.window -= data.length;
+    this.#listener?.data(data);
+    this.#grant();
   }
 
   pause(): void {
-    this.#stream.pause();
+    this.#paused = true;
   }
 
   resume(): void {
-    if (this.#stream.isPaused()) this.#stream.resume();
+    if (!this.#paused) return;
+    this.#paused = false;
+    this.#grant();
+  }
+
+  /** Opens the window again when half of it is used (RFC 4254, section 5.2). */
+  #grant(): void {
+    const { incoming, outgoing } = this.#windows;
+    if (this.#paused || !this.#writable || incoming.window > windowBytes / 2) return;
+    const bytes = windowBytes - incoming.window;
+    incoming.window += bytes;
+    this.#protocol.channelWindowAdjust(outgoing.id, bytes);
+  }
+
+  get #windows(): { readonly incoming: Ssh2Window; readonly outgoing: Ssh2Window } {
+    return this.#stream as unknown as { readonly incoming: Ssh2Window; readonly outgoing: Ssh2Window };
   }
 
   send(bytes: Uint8Array, sent?: () => void): void {

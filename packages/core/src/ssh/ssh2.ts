@@ -53,14 +53,25 @@ export interface Ssh2Protocol {
   readonly _kexinit: Buffer | undefined;
   readonly _kex: Ssh2KeyExchange | undefined;
   readonly _cipher: { readonly outSeqno: number; encrypt(packet: Buffer): void };
-  readonly _decipher: { readonly inSeqno: number; _onPayload: (payload: Buffer) => unknown };
+  readonly _decipher: {
+    readonly inSeqno: number;
+    /** What has come of a packet that is not whole. */
+    _packet?: Uint8Array | null;
+    _onPayload: (payload: Buffer) => unknown;
+  };
+  readonly _handlers: { CHANNEL_DATA: (protocol: Ssh2Protocol, channel: number, data: Buffer) => void };
   readonly _packetRW: {
+    /** Every payload passes through it. */
+    readonly read: { read: (payload: Buffer) => Buffer };
     readonly write: { readonly allocStart: number; alloc(length: number): Buffer; finalize(packet: Buffer): Buffer };
   };
   /** The next packet is a wrong guess at the key exchange method, and not looked at. */
   _skipNextInboundPacket: boolean;
   _offer: Ssh2Offer;
   _onHandshakeComplete: (...negotiated: unknown[]) => void;
+  _onWrite: (packet: Buffer) => void;
+  channelData(channel: number, data: Buffer): void;
+  channelWindowAdjust(channel: number, bytes: number): void;
   disconnect(reason: number): void;
   channelClose(recipient: number): void;
   channelFailure(recipient: number): void;
@@ -82,6 +93,12 @@ export interface Ssh2KeyExchange {
   convertPublicKey: (key: Buffer) => Buffer;
   computeSecret: (key: Buffer) => Buffer | Error;
   parse(payload: Buffer): unknown;
+}
+
+/** One direction of a channel. */
+export interface Ssh2Window {
+  readonly id: number;
+  window: number;
 }
 
 /** What the guard uses of ssh2's bookkeeping of channels. */

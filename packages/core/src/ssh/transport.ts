@@ -11,7 +11,9 @@ import { Guard } from "./guard.ts";
 import { mendHandshake } from "./handshake.ts";
 import type { HostKey } from "./hostkeys.ts";
 import { gateIdent } from "./ident.ts";
+import { Inbound } from "./inbound.ts";
 import { SSH_DISCONNECT, SSH_MSG } from "./messages.ts";
+import { Outbound } from "./outbound.ts";
 import { trustedEncapsulate } from "./post-quantum.ts";
 import { RekeyWatch, type RekeyLimits } from "./rekey.ts";
 import { watchStall } from "./stall.ts";
@@ -177,6 +179,10 @@ export class Transport {
     const moved = (): number => this.#moved();
     mendHandshake(protocol, this.#options.algorithms.publicKey);
     mendExchange(protocol, this.#options.postQuantum === false ? undefined : trustedEncapsulate());
+    const outbound = new Outbound(protocol, this.#socket);
+    const inbound = new Inbound(protocol, this.#socket, (channel, data) => {
+      for (const open of this.#channels) if (open.id === channel) open.receive(data);
+    });
     const rekey = (this.#rekey = new RekeyWatch(protocol, this.#options.rekey, moved, () => {
       this.#listener.failed(new Error("The key exchange took too long"));
       this.#socket.destroy();
@@ -188,6 +194,7 @@ export class Transport {
       (reason) => this.#violate(reason),
     );
     this.#socket.on("data", () => {
+      inbound.settle();
       rekey.check();
       this.#ration();
     });
@@ -201,6 +208,8 @@ export class Transport {
     });
     client.on("handshake", (negotiated) => {
       rekey.done();
+      outbound.renewed(negotiated.sc.cipher);
+      inbound.renewed();
       if (this.#options.requireStrictKex && protocol._strictMode !== true) {
         this.#violate("The client has no strict key exchange");
         return;
@@ -214,7 +223,7 @@ export class Transport {
         reject();
         return;
       }
-      this.#serveSession(accept());
+      this.#serveSession(client, accept());
     });
   }
 
@@ -236,7 +245,7 @@ export class Transport {
     }
   }
 
-  #serveSession(session: Ssh2Session): void {
+  #serveSession(client: Ssh2Connection, session: Ssh2Session): void {
     let channel: SshChannel | undefined;
     this.#openSessions += 1;
     session.on("subsystem", (accept, reject, info) => {
@@ -250,6 +259,7 @@ export class Transport {
       channel = new SshChannel(
         stream,
         this.#socket,
+        internals(client)._protocol,
         () => this.#rekey?.active === true,
         (ended) => this.#channels.delete(ended),
       );
