@@ -15,25 +15,49 @@ const total = { passed: 0, failed: 0, skipped: 0 };
 const faults = [];
 const notRun = new Set();
 
-let child;
+/** Longest that one step may take, in milliseconds; by then it hangs. */
+const stepMs = 600_000;
+
+/** Ends the step that is running, with all that it started. */
+let endStep = () => {};
+
 for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
   process.once(signal, () => {
-    child?.kill(signal);
+    endStep();
     process.exit(1);
   });
 }
 
-/** Runs a program with its output passed through; whether it ended well. */
+/** Runs a program, with its output passed through and a process group of its own; whether it ended well. */
 function run(title, command, args) {
   console.log(`\n=== ${title}`);
   return new Promise((resolve) => {
-    child = spawn(command, args, { cwd: root, stdio: ["ignore", "inherit", "inherit"] });
+    const child = spawn(command, args, { cwd: root, detached: true, stdio: ["ignore", "inherit", "inherit"] });
+    endStep = () => endGroup(child.pid, "SIGTERM");
+    const late = setTimeout(() => {
+      console.error(`${title} took longer than ${stepMs / 60_000} minutes`);
+      endStep();
+      setTimeout(() => endGroup(child.pid, "SIGKILL"), 5000).unref();
+    }, stepMs);
+    const settle = (good) => {
+      clearTimeout(late);
+      endStep = () => {};
+      resolve(good);
+    };
     child.once("error", (error) => {
       console.error(error.message);
-      resolve(false);
+      settle(false);
     });
-    child.once("exit", (status) => resolve(status === 0));
+    child.once("exit", (status) => settle(status === 0));
   });
+}
+
+function endGroup(pid, signal) {
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // It has ended by itself.
+  }
 }
 
 /** A check without tests of its own: one failure, or none. */

@@ -9,14 +9,14 @@ openssh-server        # sshd: the peer the suites are held against, and the one 
 sshfs                 # mounts a server
 fuse3                 # fusermount3, to unmount what sshfs mounted
 rclone                # SFTP by pkg/sftp, with exec probes
-lftp                  # SFTP v6 by default
+lftp                  # SFTP v3 to v6, asks for v6
 putty-tools           # psftp; puttygen, to make it a key
 curl                  # SFTP by libssh2 or libssh
 python3               # runs the two below
 python3-paramiko      # SFTP v3
-python3-asyncssh      # SFTP v3
+python3-asyncssh      # SFTP v3 to v6
 ruby                  # runs the three below
-ruby-net-sftp         # SFTP v6 by default
+ruby-net-sftp         # SFTP v1 to v6, asks for v6
 ruby-ed25519          # Ed25519 keys for net-ssh
 ruby-bcrypt-pbkdf     # private keys in OpenSSH's format for net-ssh
 "
