@@ -32,8 +32,13 @@ export class Bench<Link> {
   static async open<Link>(client: InteropClient<Link>): Promise<Bench<Link>> {
     const server = await startServer();
     const bench = new Bench(client, server, await mkdtemp(path.join(tmpdir(), "sluice-client-")));
-    bench.#link = await bench.connect({ by: "key" });
-    return bench;
+    try {
+      bench.#link = await bench.connect({ by: "key" });
+      return bench;
+    } catch (error) {
+      await bench.close();
+      throw error;
+    }
   }
 
   /** Ends the client, then the server, and removes what both needed. */

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
-import ssh2 from "ssh2";
+import { generateHostKey } from "@sluice/core";
 import { bytesOf } from "./client.ts";
 import type { Path } from "./client.ts";
 import { sluice } from "./sluice.ts";
@@ -86,7 +86,7 @@ export async function startServer(): Promise<InteropServer> {
 
 /** Makes a key pair and returns its public half. */
 async function writeKey(file: string): Promise<string> {
-  const pair = ssh2.utils.generateKeyPairSync("ed25519");
-  await writeFile(file, pair.private, { mode: 0o600 });
-  return pair.public;
+  const { privateKey, publicKey } = generateHostKey("ed25519");
+  await writeFile(file, privateKey, { mode: 0o600 });
+  return publicKey;
 }
