@@ -42,7 +42,7 @@ interface Ssh2Directions {
   readonly lang: { readonly array: readonly string[] };
 }
 
-/** What is used of ssh2's protocol object. None of it is documented: the guard's self-test holds it true. */
+/** What is used of ssh2's protocol object. None of it is documented: `test/security` holds it true for the pinned version. */
 export interface Ssh2Protocol {
   readonly _server: boolean;
   readonly _authenticated: boolean;
