@@ -52,6 +52,14 @@ describe("createLogger", () => {
     expect(linesOf(destination)).toMatchObject([{ connection: "c1", session: "s1", op: "open", msg: "Opened" }]);
   });
 
+  it("escapes what steers a terminal or hides text, and loses none of it", () => {
+    const destination = join(directory, "escaped.log");
+    const username = "a\u007f\u009b2J\u202egnp.exe\u200b\u2028\u{e0041}é漢";
+    createLogger({ destination }).info({ username }, "Seen");
+    expect(readFileSync(destination, "utf8").trimEnd()).not.toMatch(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u);
+    expect(linesOf(destination)).toMatchObject([{ username }]);
+  });
+
   it("keeps a line one line, whatever a client put into its fields", () => {
     const destination = join(directory, "lines.log");
     createLogger({ destination }).info({ username: 'x"\n{"level":60}\u001b[2J' }, "A login\nattempt failed");

@@ -41,5 +41,26 @@ export function createLogger(options: LogOptions = {}): Logger {
     if (!told) process.stderr.write(`The log cannot be written: ${error.message}\n`);
     told = true;
   });
-  return pino({ level: options.level ?? "info", base: null, timestamp: pino.stdTimeFunctions.isoTime }, destination);
+  return pino(
+    {
+      level: options.level ?? "info",
+      base: null,
+      timestamp: pino.stdTimeFunctions.isoTime,
+      hooks: { streamWrite: escapeUnprintable },
+    },
+    destination,
+  );
+}
+
+/**
+ * JSON escapes the control characters of ASCII alone. The rest of what steers a terminal or hides text is escaped here, for whoever logs what a
+ * stranger sent: outside of its strings a line of JSON holds none of it.
+ */
+function escapeUnprintable(line: string): string {
+  return line.replace(/[\p{Cf}\p{Zl}\p{Zp}\u007f-\u009f]/gu, (character) =>
+    Array.from(
+      { length: character.length },
+      (_, i) => `\\u${character.charCodeAt(i).toString(16).padStart(4, "0")}`,
+    ).join(""),
+  );
 }

@@ -83,10 +83,13 @@ describe("readPublicKey", () => {
     expect(readPublicKey(blobOf(type, Buffer.alloc(32)), type, [...accepted, type])).toMatch(/^Keys of type /);
   });
 
-  it("shows a stranger's type as printable text", () => {
+  it("shows a stranger's type and algorithm as printable text", () => {
     const refusal = readPublicKey(blobOf("x\u001b[2J\n{}", Buffer.alloc(1)), "ssh-ed25519", accepted);
     expect(refusal).not.toMatch(/\p{Cc}/u);
     expect(readPublicKey(blobOf("x".repeat(4000)), "ssh-ed25519", accepted)).toMatch(/^.{1,300}$/);
+    const algorithm = readPublicKey(blobOf("ssh-ed25519", Buffer.alloc(32)), `ssh-\u007f${"x".repeat(4000)}`, accepted);
+    expect(algorithm).not.toMatch(/\p{Cc}/u);
+    expect(algorithm).toMatch(/^.{1,300}$/);
   });
 
   it.each([

@@ -44,7 +44,7 @@ export function readPublicKey(
   if (!Object.hasOwn(signatureAlgorithms, type) || algorithms === undefined)
     return `Keys of type ${printable(type).slice(0, 64)} are not accepted`;
   if (!algorithms.includes(signatureAlgorithm) || !accepted.includes(signatureAlgorithm))
-    return `Signatures by ${signatureAlgorithm} are not accepted for ${type} keys`;
+    return `Signatures by ${printable(signatureAlgorithm).slice(0, 64)} are not accepted for ${type} keys`;
   return { type, blob, fingerprint: fingerprintOf(blob) };
 }
 
