@@ -69,13 +69,16 @@ export {
   type Result,
 } from "./context.ts";
 export {
+  changeRequired,
   proven,
   refused,
   unknown,
   type AuthAttempt,
   type AuthMethod,
   type AuthPolicy,
+  type AuthPolicies,
   type Credentials,
+  type Detached,
   type Login,
   type Mechanism,
   type Prompt,
@@ -95,6 +98,8 @@ export {
   type PluginHost,
   type Which,
 } from "./plugin.ts";
+export { checkEntry, Store, sumOf, type Expiry } from "./store.ts";
+export { memoryStore } from "./memory-store.ts";
 export { ServiceContainer, type Services, type ServiceScope } from "./services.ts";
 export type { Extension, ExtensionFields } from "./extension.ts";
 export { defaultPenalties, type Penalties } from "./sources.ts";

@@ -11,6 +11,7 @@ import { builtInExtensions } from "./extensions/index.ts";
 import { Host, type Registrations } from "./host.ts";
 import { Listener, type ListenAddress, type ListenOptions } from "./listener.ts";
 import { createLogger, type Logger, type LogOptions } from "./log.ts";
+import { memoryStore } from "./memory-store.ts";
 import { Mounts } from "./mounts.ts";
 import { operationNames } from "./context.ts";
 import { handlers, type OperationTable } from "./operations/index.ts";
@@ -28,6 +29,7 @@ import { postQuantumProblem } from "./ssh/post-quantum.ts";
 import { defaultRekeyLimits } from "./ssh/rekey.ts";
 import { hasNativeCrypto } from "./ssh/ssh2.ts";
 import type { TransportOptions } from "./ssh/transport.ts";
+import { Store } from "./store.ts";
 import { version } from "./version.ts";
 
 /** How a server stops. */
@@ -126,6 +128,7 @@ class SluiceServer extends Host implements Server {
     });
     this.#registrations = registrations;
     for (const extension of builtInExtensions(limits.handles)) this.extend(extension);
+    services.provideDefault(Store, memoryStore);
     options.services?.(services);
   }
 

@@ -248,3 +248,27 @@ describe("Closing services", () => {
     expect(log).toEqual(["own", "own", "shared"]);
   });
 });
+
+describe("a default of core", () => {
+  interface Clock {
+    readonly name: string;
+  }
+  const Clock: Token<Clock> = token("clock");
+
+  it("gives way to what a plugin provides", () => {
+    const services = new ServiceContainer();
+    services.provideDefault(Clock, () => ({ name: "default" }));
+    services.provide(Clock, () => ({ name: "plugin" }));
+    expect(services.get(Clock).name).toBe("plugin");
+    expect(() => services.provide(Clock, () => ({ name: "another" }))).toThrow(/provided twice/);
+  });
+
+  it("stays once somebody uses it, and the plugin that comes late is told where it belongs", () => {
+    const services = new ServiceContainer();
+    services.provideDefault(Clock, () => ({ name: "default" }));
+    expect(services.get(Clock).name).toBe("default");
+    expect(() => services.provide(Clock, () => ({ name: "late" }))).toThrow(
+      /in use already; list the plugin that provides it before/,
+    );
+  });
+});

@@ -12,7 +12,7 @@ export type ServiceScope = "server" | "connection";
  * a closure; nothing resolves while a request waits.
  */
 export interface Services {
-  /** The service of that name, made on first use. @throws SetupError `ERR_SLUICE_SERVICE` where nobody provides it here. */
+  /** The service of that token, made on first use. @throws SetupError `ERR_SLUICE_SERVICE` where nobody provides it here. */
   get<T>(key: Token<T>): T;
   has(key: Token<unknown>): boolean;
   /**
@@ -25,6 +25,8 @@ export interface Services {
 interface Recipe {
   readonly make: (services: Services) => unknown;
   readonly scope: ServiceScope;
+  /** A default of core: it gives way to a plugin's, until somebody uses it. */
+  readonly yields?: boolean;
 }
 
 /** The services of a server, or of one connection. Backed by a tsyringe container of its own. */
@@ -64,10 +66,23 @@ export class ServiceContainer implements Services {
   }
 
   provide<T>(key: Token<T>, make: (services: Services) => T, scope: ServiceScope = "server"): void {
-    if (this.#recipes.has(key.key)) {
+    const known = this.#recipes.get(key.key);
+    if (known !== undefined && known.yields !== true) {
       throw new SetupError("ERR_SLUICE_SERVICE", `The service "${key.name}" is provided twice`);
     }
+    const owner = this.#parent ?? this;
+    if (known !== undefined && owner.#container.isRegistered(key.key)) {
+      throw new SetupError(
+        "ERR_SLUICE_SERVICE",
+        `The service "${key.name}" is in use already; list the plugin that provides it before those that use it`,
+      );
+    }
     this.#recipes.set(key.key, { make, scope });
+  }
+
+  /** Provides what applies where no plugin provides another. */
+  provideDefault<T>(key: Token<T>, make: (services: Services) => T): void {
+    this.#recipes.set(key.key, { make, scope: "server", yields: true });
   }
 
   /** The services of one connection: its own instances of scope `connection`, the server's of the rest. */

@@ -26,8 +26,11 @@ export interface Questions {
 
 /** What each mechanism of SSH brings to be verified (RFC 4252, RFC 4256). */
 export interface Credentials {
-  /** 1 to 1,024 bytes of UTF-8, without NUL. */
-  readonly password: { readonly password: string };
+  /**
+   * 1 to 1,024 bytes of UTF-8, without NUL. `newPassword` is there when the client answers a `changeRequired` of this method: verify the old one
+   * and set the new one, within the same rules.
+   */
+  readonly password: { readonly password: string; readonly newPassword?: string };
   /** Core checks the signature; only the key's right to log in is asked for. Identity is bound by a signed request alone. */
   readonly publickey: { readonly key: PublicKey };
   /** `ask` resolves to one answer for each prompt, and rejects when the client leaves or gives up. It may be called again. */
@@ -66,6 +69,7 @@ export interface UserDraft {
 export type Verdict =
   | { readonly is: "proven"; readonly user: UserDraft }
   | { readonly is: "refused"; readonly reason: string }
+  | { readonly is: "changeRequired"; readonly prompt: string }
   | { readonly is: "unknown" };
 
 /** This factor is proven. */
@@ -76,6 +80,14 @@ export function proven(user: UserDraft = {}): Verdict {
 /** This is mine, and the answer is no. The reason goes to the log; the client reads only that it was denied. */
 export function refused(reason: string): Verdict {
   return { is: "refused", reason };
+}
+
+/**
+ * The password is right and has to be changed before it proves anything (RFC 4252, section 8): the client shows the prompt, asks for a new
+ * password, and the attempt comes again with `newPassword`. Of methods of the mechanism `password` only; others ask for themselves.
+ */
+export function changeRequired(prompt: string): Verdict {
+  return { is: "changeRequired", prompt };
 }
 
 /** Not mine: ask the next method of this mechanism. */
@@ -90,7 +102,30 @@ export interface AuthMethod<M extends Mechanism = Mechanism> {
   readonly mechanism: M;
   /** Resolves to a verdict. A rejection, or anything that is no verdict, is a refusal. */
   verify(attempt: AuthAttempt<M>): Verdict | Promise<Verdict>;
+  /**
+   * Takes this factor's answers off the end of a password, for clients that have no keyboard-interactive. Of methods of that mechanism only. Asked
+   * where the policy has this factor right after one that is proven by password; the answers are given when this method asks for them, once
+   * the rest of the password has proven the factor before. Resolves to `undefined` where nothing is appended.
+   */
+  detach?(attempt: AuthAttempt<"password">): Detached | undefined | Promise<Detached | undefined>;
+}
+
+/** A password that had the answers of a second factor at its end. */
+export interface Detached {
+  readonly password: string;
+  /** For the first questions that the second factor asks. */
+  readonly answers: readonly string[];
 }
 
 /** Alternatives of sequences: any one sequence suffices, and its factors are proven in order. */
 export type AuthPolicy = readonly (readonly string[])[];
+
+/** Policies by who logs in. A user's own counts before those of groups, and these before the rest's. */
+export interface AuthPolicies {
+  /** For whom no other is given. */
+  readonly default: AuthPolicy;
+  /** By canonical user name. */
+  readonly users?: Readonly<Record<string, AuthPolicy>>;
+  /** By group, the first that the user is in. Groups are known once a factor is proven: until then, what any policy begins with may be tried. */
+  readonly groups?: Readonly<Record<string, AuthPolicy>>;
+}
