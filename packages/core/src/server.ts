@@ -24,10 +24,11 @@ import { ServiceContainer } from "./services.ts";
 import { defaultPenalties, readStartups, Sources } from "./sources.ts";
 import type { SshConnection, ConnectionSetup } from "./ssh-connection.ts";
 import { resolveAlgorithms, type AlgorithmLists } from "./ssh/algorithms.ts";
+import { checkGuard } from "./ssh/guard-check.ts";
 import { loadHostKey, type HostKey } from "./ssh/hostkeys.ts";
 import { postQuantumProblem } from "./ssh/post-quantum.ts";
 import { defaultRekeyLimits } from "./ssh/rekey.ts";
-import { hasNativeCrypto } from "./ssh/ssh2.ts";
+import { hasNativeCrypto, testedVersion } from "./ssh/ssh2.ts";
 import type { TransportOptions } from "./ssh/transport.ts";
 import { Store } from "./store.ts";
 import { version } from "./version.ts";
@@ -207,6 +208,7 @@ class SluiceServer extends Host implements Server {
   async #prepare(): Promise<void> {
     const registered = this.#registrations;
     try {
+      await guarded();
       this.#hostKeys = this.#options.hostKeys.map(loadHostKey);
       checkOrder(this.#plugins);
       for (const plugin of this.#plugins) {
@@ -229,6 +231,7 @@ class SluiceServer extends Host implements Server {
         this.#connections,
       );
       registered.shut = true;
+      await registered.mounts.start(this.#rootLog);
     } catch (error) {
       await closePlugins(registered, this.#services, this.#rootLog);
       throw error;
@@ -295,6 +298,18 @@ class SluiceServer extends Host implements Server {
     this.#reception?.shut();
     await drain(this.#connections, graceMs);
     await closePlugins(this.#registrations, this.#services, this.#rootLog);
+  }
+}
+
+async function guarded(): Promise<void> {
+  try {
+    await checkGuard();
+  } catch (error) {
+    throw new SetupError(
+      "ERR_SLUICE_SSH_LIBRARY",
+      `The guard in front of ssh2 does not work: ${error instanceof Error ? error.message : "unknown"}; install ssh2 ${testedVersion}, the version that @sluice/core asks for, and do not bundle it`,
+      { cause: error },
+    );
   }
 }
 

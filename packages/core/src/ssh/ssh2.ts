@@ -26,6 +26,10 @@ const require = createRequire(import.meta.url);
 export const hasNativeCrypto: boolean =
   (require("ssh2/lib/protocol/crypto.js") as { bindingAvailable?: boolean }).bindingAvailable === true;
 
+/** The version that everything here was written for and tested with: what is used of ssh2 is undocumented, and no other will do. */
+export const testedVersion = "1.17.0";
+export const installedVersion: string = (require("ssh2/package.json") as { version: string }).version;
+
 /** Lists of algorithms as ssh2 offers them. */
 export interface Ssh2Offer {
   readonly lists: {
@@ -76,6 +80,8 @@ export interface Ssh2Protocol {
   channelClose(recipient: number): void;
   channelFailure(recipient: number): void;
   rekey(): void;
+  /** Sends the identification; gone once it has. */
+  start?: () => void;
   parse(data: Buffer, from: number, to: number): void;
   cleanup(): void;
 }
@@ -145,6 +151,14 @@ export const KexInit: new (lists: Ssh2Lists) => Ssh2Offer = (
   require("ssh2/lib/protocol/kex.js") as { KexInit: new (lists: Ssh2Lists) => Ssh2Offer }
 ).KexInit;
 
+/** What a client needs to exchange keys outside of a connection. */
+export interface Ssh2ClientProtocolConfig {
+  readonly server: false;
+  readonly offer: Ssh2Offer;
+  readonly onWrite: (data: Buffer) => void;
+  readonly onError: (error: Error) => void;
+}
+
 /** What a server side needs to exchange keys outside of a connection. */
 export interface Ssh2ProtocolConfig {
   readonly server: true;
@@ -159,5 +173,5 @@ export interface Ssh2ProtocolConfig {
 }
 
 /** ssh2's protocol object without a connection around it. */
-export const Protocol: new (config: Ssh2ProtocolConfig) => Ssh2Protocol =
-  require("ssh2/lib/protocol/Protocol.js") as new (config: Ssh2ProtocolConfig) => Ssh2Protocol;
+export const Protocol: new (config: Ssh2ProtocolConfig | Ssh2ClientProtocolConfig) => Ssh2Protocol =
+  require("ssh2/lib/protocol/Protocol.js") as typeof Protocol;
