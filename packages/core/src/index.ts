@@ -73,6 +73,7 @@ export {
   proven,
   refused,
   unknown,
+  type AttemptContext,
   type AuthAttempt,
   type AuthMethod,
   type AuthPolicy,

@@ -141,17 +141,18 @@ export class LoginProcess {
 
   #attempt(login: Login, request: AuthRequest, key: PublicKey | undefined): AuthAttempt | string {
     const { signal } = this.#connection;
+    const context = { signal, draft: joined(this.#name, this.#drafts) };
     if (request.mechanism === "password") {
       const { password } = request;
       if (typeof password !== "string") return "Changing a password is not offered";
       const bytes = Buffer.byteLength(password);
       if (bytes === 0 || bytes > maxPasswordBytes || password.includes("\0")) return "The password is not acceptable";
-      return { ...login, mechanism: "password", password, signal };
+      return { ...login, ...context, mechanism: "password", password };
     }
     if (request.mechanism === "keyboard-interactive") {
-      return { ...login, mechanism: "keyboard-interactive", ask: (questions) => ask(request, questions), signal };
+      return { ...login, ...context, mechanism: "keyboard-interactive", ask: (questions) => ask(request, questions) };
     }
-    return key === undefined ? "There is no key" : { ...login, mechanism: "publickey", key, signal };
+    return key === undefined ? "There is no key" : { ...login, ...context, mechanism: "publickey", key };
   }
 
   #conclude(method: AuthMethod | undefined, login: Login, verdict: Verdict): AuthAnswer {
@@ -262,13 +263,22 @@ function isDraft(value: unknown): value is UserDraft {
 }
 
 function assemble(name: string, drafts: readonly UserDraft[]): User {
-  const home = drafts.findLast((draft) => draft.home !== undefined)?.home;
+  const { home, groups = [], claims = {} } = joined(name, drafts);
   return Object.freeze({
     name,
     home: home === undefined ? rootPath : sftpPath(home),
-    groups: Object.freeze([...new Set(drafts.flatMap((draft) => draft.groups ?? []))]),
-    claims: Object.freeze(
-      Object.assign(Object.create(null), ...drafts.map((draft) => draft.claims ?? {})) as object,
-    ) as User["claims"],
+    groups: Object.freeze(groups),
+    claims: Object.freeze(claims),
   });
+}
+
+/** Groups join, claims merge, the last home wins. */
+function joined(name: string | undefined, drafts: readonly UserDraft[]): UserDraft {
+  const home = drafts.findLast((draft) => draft.home !== undefined)?.home;
+  return {
+    ...(name === undefined ? {} : { name }),
+    ...(home === undefined ? {} : { home }),
+    groups: [...new Set(drafts.flatMap((draft) => draft.groups ?? []))],
+    claims: Object.assign(Object.create(null), ...drafts.map((draft) => draft.claims ?? {})) as User["claims"],
+  };
 }

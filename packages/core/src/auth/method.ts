@@ -52,8 +52,16 @@ export interface Login {
 
 /** A login with its secrets: what the method that verifies them sees, and nobody else. */
 export type AuthAttempt<M extends Mechanism = Mechanism> = {
-  [P in M]: Login & Readonly<Credentials[P]> & { readonly mechanism: P; readonly signal: AbortSignal };
+  [P in M]: Login & Readonly<Credentials[P]> & AttemptContext & { readonly mechanism: P };
 }[M];
+
+/** What surrounds an attempt. */
+export interface AttemptContext {
+  /** Aborted when the client leaves. */
+  readonly signal: AbortSignal;
+  /** What the factors proven so far say of the user, put together; empty before the first. It may hold secrets that a directory keeps for a later factor. */
+  readonly draft: UserDraft;
+}
 
 /** What a method knows of the user it has proven. Later factors add to earlier ones: groups join, claims merge. */
 export interface UserDraft {

@@ -6,6 +6,7 @@ import {
   type Credentials,
   type Logger,
   type Mechanism,
+  type UserDraft,
 } from "@sluice/core";
 
 /** Somebody who tries to log in, and with what. */
@@ -22,6 +23,8 @@ export interface AttemptOptions {
   readonly signal?: AbortSignal;
   /** Names of the methods proven before. @default [] */
   readonly factors?: readonly string[];
+  /** What these factors say of the user. @default {} */
+  readonly draft?: UserDraft;
 }
 
 /** An attempt as core hands it to a method, from a connection that is not there. */
@@ -32,7 +35,8 @@ export function authAttempt<M extends Mechanism>(
 ): AuthAttempt<M> {
   const signal = options.signal ?? new AbortController().signal;
   const connection = connectionFrom(options.remoteAddress ?? "192.0.2.1", signal);
-  const login = { mechanism, username, connection, factors: options.factors ?? [], signal };
+  const { factors = [], draft = {} } = options;
+  const login = { mechanism, username, connection, factors, signal, draft };
   return { ...login, ...credentials } as unknown as AuthAttempt<M>;
 }
 
