@@ -134,7 +134,27 @@ describe("A login by one factor", () => {
       factors: [],
       connection,
       signal: connection.signal,
+      draft: { groups: [], claims: {} },
     });
+  });
+
+  it("hands later methods what earlier ones said of the user, and observers nothing of it", async () => {
+    let seen: AuthAttempt<"keyboard-interactive"> | undefined;
+    const { decide, told } = bench(
+      [
+        passwords("users", () => proven({ name: "Alice", groups: ["staff"], claims: { secret: "JBSWY3DP" } })),
+        codes("code", (attempt) => {
+          seen = attempt;
+          return proven({ claims: { secret: undefined } });
+        }),
+      ],
+      { policy: [["users", "code"]] },
+    );
+    await decide(password());
+    const answer = await decide(keyboard(async () => []));
+    expect(seen?.draft).toEqual({ name: "Alice", groups: ["staff"], claims: { secret: "JBSWY3DP" } });
+    expect(answer).toMatchObject({ is: "accepted", user: { name: "Alice", claims: { secret: undefined } } });
+    expect(told.some(({ login }) => "draft" in login)).toBe(false);
   });
 
   it("shows guards and observers everything but the secret", async () => {
