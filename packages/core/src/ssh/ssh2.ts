@@ -63,7 +63,10 @@ export interface Ssh2Protocol {
     _packet?: Uint8Array | null;
     _onPayload: (payload: Buffer) => unknown;
   };
-  readonly _handlers: { CHANNEL_DATA: (protocol: Ssh2Protocol, channel: number, data: Buffer) => void };
+  readonly _handlers: {
+    CHANNEL_DATA: (protocol: Ssh2Protocol, channel: number, data: Buffer) => void;
+    SERVICE_REQUEST: (protocol: Ssh2Protocol, service: string) => void;
+  };
   readonly _packetRW: {
     /** Every payload passes through it. */
     readonly read: { read: (payload: Buffer) => Buffer };
@@ -78,6 +81,8 @@ export interface Ssh2Protocol {
   channelWindowAdjust(channel: number, bytes: number): void;
   disconnect(reason: number): void;
   channelClose(recipient: number): void;
+  serviceAccept(service: string): void;
+  authPasswdChg(prompt: string): void;
   channelFailure(recipient: number): void;
   rekey(): void;
   /** Sends the identification; gone once it has. */

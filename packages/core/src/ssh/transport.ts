@@ -16,6 +16,7 @@ import { SSH_DISCONNECT, SSH_MSG } from "./messages.ts";
 import { Outbound } from "./outbound.ts";
 import { trustedEncapsulate } from "./post-quantum.ts";
 import { RekeyWatch, type RekeyLimits } from "./rekey.ts";
+import { mendService } from "./service.ts";
 import { watchStall } from "./stall.ts";
 import { Server, utils, type AuthContext, type KeyboardAuthContext, type Ssh2Algorithms } from "./ssh2.ts";
 import type {
@@ -177,6 +178,7 @@ export class Transport {
     this.#client = client;
     const { _protocol: protocol } = internals(client);
     const moved = (): number => this.#moved();
+    mendService(protocol);
     mendHandshake(protocol, this.#options.algorithms.publicKey);
     mendExchange(protocol, this.#options.postQuantum === false ? undefined : trustedEncapsulate());
     const outbound = new Outbound(protocol, this.#socket);
