@@ -1,8 +1,19 @@
 import type { Connection, User } from "../connection.ts";
 import type { Limits } from "../options.ts";
 import { rootPath, sftpPath } from "../path.ts";
-import { isStrongEnough, readPublicKey } from "./public-key.ts";
-import type { AuthAttempt, AuthMethod, Login, Mechanism, PublicKey, Questions, UserDraft, Verdict } from "./method.ts";
+import { keyRefused } from "./key-check.ts";
+import { readPublicKey } from "./public-key.ts";
+import type {
+  AuthAttempt,
+  AuthMethod,
+  KeyDemands,
+  Login,
+  Mechanism,
+  PublicKey,
+  Questions,
+  UserDraft,
+  Verdict,
+} from "./method.ts";
 import { refused } from "./method.ts";
 import type { Policy } from "./policy.ts";
 
@@ -14,8 +25,8 @@ export type AuthRequest = { readonly username: string } & (
       readonly mechanism: "publickey";
       readonly algorithm: string;
       readonly blob: Buffer;
-      /** Checks the signature; absent when the client only asks whether the key would do. */
-      readonly verifySignature?: () => boolean;
+      /** Checks the signature and what is demanded of it: `true`, or why not. Absent when the client only asks whether the key would do. */
+      readonly verifySignature?: (key: PublicKey, demands: KeyDemands | undefined) => true | string;
     }
   | { readonly mechanism: "keyboard-interactive"; ask(questions: Questions): Promise<readonly string[]> }
 );
@@ -32,7 +43,7 @@ export type AuthAnswer =
 export interface LoginSetup {
   readonly policy: Policy;
   readonly limits: Pick<Limits, "authAttempts" | "authRequests">;
-  /** Accepted from users' keys. */
+  /** Public key algorithms accepted from users. */
   readonly signatureAlgorithms: readonly string[];
   readonly guards: readonly ((login: Login) => void | Promise<void>)[];
   readonly observers: readonly ((login: Login, verdict: Verdict) => void)[];
@@ -99,14 +110,15 @@ export class LoginProcess {
       return query ? this.#rejected(false) : this.#failed();
     }
     const { method, verdict } = await this.#judge(login, () => this.#verify(login, request, key));
+    if (verdict.is !== "proven") return query ? this.#rejected(false) : this.#conclude(method, login, verdict);
+    const use = { remoteAddress: this.#connection.remoteAddress, nowMs: Date.now() };
+    const refusal = keyRefused(key, verdict.key, use);
     // A query never binds an identity: only the key that signs does.
-    if (query) return verdict.is === "proven" && isStrongEnough(key) ? { is: "usable" } : this.#rejected(false);
-    if (verdict.is !== "proven") return this.#conclude(method, login, verdict);
-    if (!isStrongEnough(key)) return this.#conclude(method, login, refused("The RSA key is too short or too long"));
+    if (query) return refusal === undefined ? { is: "usable" } : this.#rejected(false);
+    if (refusal !== undefined) return this.#conclude(method, login, refused(refusal));
     // The key is authorised; only now is it worth parsing what a stranger sent.
-    if (!signatureHolds(request.verifySignature))
-      return this.#conclude(method, login, refused("The signature is wrong"));
-    return this.#conclude(method, login, verdict);
+    const signed = signatureHolds(() => request.verifySignature?.(key, verdict.key));
+    return this.#conclude(method, login, signed === true ? verdict : refused(signed));
   }
 
   async #judge(
@@ -231,11 +243,12 @@ async function ask(
   return answers;
 }
 
-function signatureHolds(verify: (() => boolean) | undefined): boolean {
+function signatureHolds(verify: () => unknown): true | string {
   try {
-    return verify?.() === true;
+    const held = verify();
+    return held === true || typeof held === "string" ? held : "The signature is wrong";
   } catch {
-    return false;
+    return "The signature is wrong";
   }
 }
 

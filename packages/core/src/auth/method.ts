@@ -2,12 +2,53 @@ import type { Connection } from "../connection.ts";
 
 /** A public key as the client sent it. */
 export interface PublicKey {
-  /** The key's type, as in the first field of an `authorized_keys` line: `ssh-ed25519`, `ssh-rsa`, `ecdsa-sha2-nistp256` … */
+  /** The key's type, as in the first field of an `authorized_keys` line: `ssh-ed25519`, `ssh-rsa`, `sk-ssh-ed25519@openssh.com`, `ssh-ed25519-cert-v01@openssh.com` … */
   readonly type: string;
-  /** The key in the encoding of RFC 4253, section 6.6. Compare these bytes with what is authorised. */
+  /** The key in the encoding of RFC 4253, section 6.6; of a certificate all of it. Compare these bytes with what is authorised. */
   readonly blob: Uint8Array;
-  /** As OpenSSH prints it: `SHA256:` and 43 characters of base64. */
+  /** Of the blob: `SHA256:` and 43 characters of base64. OpenSSH prints it so for plain keys; for a certificate it prints that of `certificate.key`. */
   readonly fingerprint: string;
+  /** Where the key is a certificate: what it says. */
+  readonly certificate?: Certificate;
+}
+
+/**
+ * A user certificate of OpenSSH (PROTOCOL.certkeys) as the client sent it. A method decides whether it trusts the authority, whether a principal is the
+ * user, and whether key, certificate or authority are revoked. The rest is core's, and decided after the method: the authority's signature, that it is for
+ * users, when it is valid, from which addresses, and that no critical option asks for what is not kept.
+ */
+export interface Certificate {
+  /** The plain key that is certified. */
+  readonly key: PublicKey;
+  /** 0 where the authority gives none. */
+  readonly serial: bigint;
+  /** Whom the authority has named, for logs. */
+  readonly keyId: string;
+  /** At most 256. Never empty by the time the user is logged in. */
+  readonly principals: readonly string[];
+  /** In seconds since 1970. */
+  readonly validAfter: bigint;
+  /** In seconds since 1970; the first moment at which it is no longer valid. 2^64 - 1 for ever. */
+  readonly validBefore: bigint;
+  /** The plain key of the authority that is said to have signed. */
+  readonly authority: PublicKey;
+  /** At most 64, by name. */
+  readonly criticalOptions: ReadonlyMap<string, Uint8Array>;
+  /** At most 64, by name. */
+  readonly extensions: ReadonlyMap<string, Uint8Array>;
+}
+
+/** What a method demands of a key that it has found authorised. Core enforces it when the signature is checked. */
+export interface KeyDemands {
+  /**
+   * Of a FIDO key: that somebody touched it for this login. For a certificate, `false` counts only together with the extension
+   * `no-touch-required`. @default true
+   */
+  readonly touch?: boolean;
+  /** That it is a FIDO key, and has verified who touches it, by a PIN or a fingerprint. @default false */
+  readonly verification?: boolean;
+  /** Of a certificate: the authority that is trusted, as a plain key's blob. A certificate counts only where this is the one that signed it. */
+  readonly authority?: Uint8Array;
 }
 
 /** One question of a keyboard-interactive round (RFC 4256, section 3.2). */
@@ -31,7 +72,10 @@ export interface Credentials {
    * and set the new one, within the same rules.
    */
   readonly password: { readonly password: string; readonly newPassword?: string };
-  /** Core checks the signature; only the key's right to log in is asked for. Identity is bound by a signed request alone. */
+  /**
+   * Core checks the signature; only the key's right to log in is asked for. Identity is bound by a signed request alone. For a certificate, and for other
+   * demands on FIDO keys than that they be touched, `proven` is given `KeyDemands`.
+   */
   readonly publickey: { readonly key: PublicKey };
   /** `ask` resolves to one answer for each prompt, and rejects when the client leaves or gives up. It may be called again. */
   readonly "keyboard-interactive": { ask(questions: Questions): Promise<readonly string[]> };
@@ -75,14 +119,14 @@ export interface UserDraft {
 
 /** What a method says of an attempt. */
 export type Verdict =
-  | { readonly is: "proven"; readonly user: UserDraft }
+  | { readonly is: "proven"; readonly user: UserDraft; readonly key?: KeyDemands }
   | { readonly is: "refused"; readonly reason: string }
   | { readonly is: "changeRequired"; readonly prompt: string }
   | { readonly is: "unknown" };
 
-/** This factor is proven. */
-export function proven(user: UserDraft = {}): Verdict {
-  return { is: "proven", user };
+/** This factor is proven; by a key, if its signature is as demanded. */
+export function proven(user: UserDraft = {}, key?: KeyDemands): Verdict {
+  return { is: "proven", user, ...(key === undefined ? {} : { key }) };
 }
 
 /** This is mine, and the answer is no. The reason goes to the log; the client reads only that it was denied. */

@@ -70,8 +70,11 @@ describe("readPublicKey", () => {
 
   it.each([
     "ssh-dss",
-    "sk-ssh-ed25519@openssh.com",
-    "ssh-ed25519-cert-v01@openssh.com",
+    "ssh-dss-cert-v01@openssh.com",
+    "sk-ssh-ed25519",
+    "sk-ssh-ed25519@openssh.com-cert-v01@openssh.com",
+    "ssh-ed25519-cert-v01@openssh.com-cert-v01@openssh.com",
+    "webauthn-sk-ecdsa-sha2-nistp256@openssh.com",
     "SSH-ED25519",
     "ssh-ed25519\0",
     "",

@@ -1,51 +1,57 @@
-import { createHash, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { Reader } from "../protocol/reader.ts";
 import { printable } from "../protocol/text.ts";
-import type { PublicKey } from "./method.ts";
+import { readCertificate } from "./certificate.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { rsaBits } from "./key-object.ts";
+import { certifiedType, plainType, signatureAlgorithm } from "./key-type.ts";
+import type { Certificate, PublicKey } from "./method.ts";
 
-/** Key types that are accepted, with the signature algorithms that each may use (RFC 8332, RFC 5656, RFC 8709). No SHA-1. */
-const signatureAlgorithms: Readonly<Record<string, readonly string[]>> = {
-  "ssh-ed25519": ["ssh-ed25519"],
-  "ecdsa-sha2-nistp256": ["ecdsa-sha2-nistp256"],
-  "ecdsa-sha2-nistp384": ["ecdsa-sha2-nistp384"],
-  "ecdsa-sha2-nistp521": ["ecdsa-sha2-nistp521"],
-  "ssh-rsa": ["rsa-sha2-256", "rsa-sha2-512"],
-};
+export { fingerprintOf } from "./fingerprint.ts";
 
 /** Largest key blob looked at: an RSA key of 16,384 bits has about 2 KiB. */
 const maxBlobBytes = 4096;
-const leastRsaBits = 2048;
-const mostRsaBits = 8192;
-
-/** As OpenSSH prints it: `SHA256:` and base64 without padding. */
-export function fingerprintOf(blob: Uint8Array): string {
-  return `SHA256:${createHash("sha256").update(blob).digest("base64").replace(/=+$/, "")}`;
-}
+/** A certificate holds two keys and a signature, and names. */
+const maxCertificateBytes = 8192;
 
 /**
- * Reads what the client sent as its key. Only the type is looked at: the rest is parsed when the key is known to be authorised.
+ * Reads what the client sent as its key. Of a plain key only the type is looked at: the rest is parsed when the key is known to be authorised. A
+ * certificate is parsed, since only its content says whom it is for; nothing of it is checked.
  *
- * @param accepted the signature algorithms that the server takes
+ * @param algorithm the public key algorithm that the client names (RFC 4252, section 7)
+ * @param accepted the algorithms that the server takes
  * @returns the key, or why it is not acceptable
  */
-export function readPublicKey(
-  blob: Buffer,
-  signatureAlgorithm: string,
-  accepted: readonly string[],
-): PublicKey | string {
-  if (blob.length > maxBlobBytes) return "The key is too large";
-  let type: string;
+export function readPublicKey(blob: Buffer, algorithm: string, accepted: readonly string[]): PublicKey | string {
+  if (blob.length > maxCertificateBytes) return "The key is too large";
+  let name: string;
   try {
-    type = new Reader(blob).name();
+    name = new Reader(blob).name();
   } catch {
     return "The key is malformed";
   }
-  const algorithms = signatureAlgorithms[type];
-  if (!Object.hasOwn(signatureAlgorithms, type) || algorithms === undefined)
-    return `Keys of type ${printable(type).slice(0, 64)} are not accepted`;
-  if (!algorithms.includes(signatureAlgorithm) || !accepted.includes(signatureAlgorithm))
-    return `Signatures by ${printable(signatureAlgorithm).slice(0, 64)} are not accepted for ${type} keys`;
-  return { type, blob, fingerprint: fingerprintOf(blob) };
+  const certified = certifiedType(name);
+  if (certified === undefined && blob.length > maxBlobBytes) return "The key is too large";
+  const type = certified ?? plainType(name);
+  if (type === undefined) return `Keys of type ${printable(name).slice(0, 64)} are not accepted`;
+  const isCertificate = certified !== undefined;
+  const signature = signatureAlgorithm(algorithm) ?? "";
+  const fits = type.signatures.includes(signature) && (signature !== algorithm) === isCertificate;
+  if (!fits || !accepted.includes(algorithm))
+    return `Signatures by ${printable(algorithm).slice(0, 64)} are not accepted for ${name} keys`;
+  const key = { type: name, blob, fingerprint: fingerprintOf(blob) };
+  if (!isCertificate) return key;
+  const certificate = parse(blob);
+  return certificate === undefined ? "The certificate is malformed" : { ...key, certificate };
+}
+
+function parse(blob: Buffer): Certificate | undefined {
+  try {
+    const { signed: _signed, signature: _signature, type: _type, ...certificate } = readCertificate(blob);
+    return certificate;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whether an authorised key may be used: RSA from 2,048 to 8,192 bits. */
@@ -58,7 +64,7 @@ export function isStrongEnough(key: PublicKey): boolean {
     const modulus = reader.bytes();
     const first = modulus.findIndex((byte) => byte !== 0);
     const bits = first === -1 ? 0 : (modulus.length - first) * 8 - (Math.clz32(modulus[first] ?? 0) - 24);
-    return bits >= leastRsaBits && bits <= mostRsaBits;
+    return bits >= rsaBits.least && bits <= rsaBits.most;
   } catch {
     return false;
   }

@@ -1,3 +1,4 @@
+import { plainAlgorithms, userAlgorithms } from "../auth/key-type.ts";
 import { SetupError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
 import { hasNativeCrypto } from "./ssh2.ts";
@@ -11,21 +12,12 @@ export interface AlgorithmLists {
   readonly mac: readonly string[];
   /** Signatures of the host keys. */
   readonly serverHostKey: readonly string[];
-  /** Signatures of users' keys. */
+  /** Users' keys (RFC 4252, section 7): signatures of plain keys, FIDO keys (`sk-…`) and certificates (`…-cert-v01@openssh.com`). */
   readonly publicKey: readonly string[];
 }
 
 /** A preset, or lists; lists that are absent are those of `modern`. */
 export type AlgorithmOptions = "modern" | "compatible" | Partial<AlgorithmLists>;
-
-const signatures = [
-  "ssh-ed25519",
-  "ecdsa-sha2-nistp256",
-  "ecdsa-sha2-nistp384",
-  "ecdsa-sha2-nistp521",
-  "rsa-sha2-512",
-  "rsa-sha2-256",
-];
 
 // In JavaScript chacha20 is the slowest by far, yet OpenSSH asks for it first: it is offered with the native addon only.
 const chacha20 = "chacha20-poly1305@openssh.com";
@@ -49,8 +41,8 @@ const modern: AlgorithmLists = {
     "aes256-ctr",
   ],
   mac: ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"],
-  serverHostKey: signatures,
-  publicKey: signatures,
+  serverHostKey: plainAlgorithms,
+  publicKey: userAlgorithms,
 };
 
 /** For clients that know no curves: finite fields too, from 2,048 bits. */

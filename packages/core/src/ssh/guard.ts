@@ -57,6 +57,7 @@ export class Guard {
     this.#watch = {
       channels: connection._chanMgr,
       authPending: false,
+      authRequest: undefined,
       prompted: false,
       extInfo: 0,
       opens: 0,
@@ -79,6 +80,11 @@ export class Guard {
     return this.#watch.last;
   }
 
+  /** The authentication request that is being decided, as it was sent. */
+  get authRequest(): Buffer | undefined {
+    return this.#watch.authRequest;
+  }
+
   /** Messages since the last call. */
   takeCount(): number {
     const { count } = this.#watch;
@@ -94,6 +100,7 @@ export class Guard {
   /** The pending authentication request was answered. */
   answered(): void {
     this.#watch.authPending = false;
+    this.#watch.authRequest = undefined;
     this.#watch.prompted = false;
   }
 }

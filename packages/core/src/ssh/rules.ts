@@ -7,6 +7,8 @@ export interface GuardState {
   readonly channels: Ssh2Channels;
   /** A USERAUTH_REQUEST is being decided. */
   authPending: boolean;
+  /** That request. */
+  authRequest: Buffer | undefined;
   /** The pending one is keyboard-interactive and the client is being asked. */
   prompted: boolean;
   extInfo: number;
@@ -138,6 +140,7 @@ function authRequest(protocol: Ssh2Protocol, payload: Buffer, state: GuardState)
     protocol._authsQueue.length = 0;
   }
   state.authPending = true;
+  state.authRequest = Buffer.from(payload);
   state.prompted = false;
   return undefined;
 }

@@ -1,9 +1,11 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
+import { checkSignature } from "../auth/key-check.ts";
 import type { AuthAnswer, AuthRequest } from "../auth/login.ts";
 import type { Questions } from "../auth/method.ts";
 import type { Channel } from "../channel.ts";
 import type { NegotiatedAlgorithms } from "../connection.ts";
+import { Reader } from "../protocol/reader.ts";
 import type { AlgorithmLists } from "./algorithms.ts";
 import { SshChannel } from "./channel.ts";
 import { mendExchange } from "./exchange.ts";
@@ -18,10 +20,9 @@ import { trustedEncapsulate } from "./post-quantum.ts";
 import { RekeyWatch, type RekeyLimits } from "./rekey.ts";
 import { mendService } from "./service.ts";
 import { watchStall } from "./stall.ts";
-import { Server, utils, type AuthContext, type KeyboardAuthContext, type Ssh2Algorithms } from "./ssh2.ts";
+import { Server, type AuthContext, type KeyboardAuthContext, type Ssh2Algorithms } from "./ssh2.ts";
 import type {
   Algorithms,
-  ParsedKey,
   PublicKeyAuthContext,
   Ssh2Connection,
   Ssh2Internals,
@@ -234,7 +235,7 @@ export class Transport {
     if (context.method === "keyboard-interactive") context.on("abort", () => abandoned.abort());
     try {
       const ask: Ask = (keyboard, questions) => this.#ask(keyboard, questions, abandoned.signal);
-      const answer = await this.#listener.authenticate(requestOf(context, ask));
+      const answer = await this.#listener.authenticate(requestOf(context, this.#guard?.authRequest, ask));
       // The client has left, or has begun another attempt: nobody waits for this answer.
       if (this.#socket.destroyed || this.#linger !== undefined || abandoned.signal.aborted) return;
       this.#guard?.answered();
@@ -336,13 +337,13 @@ function algorithmsOf(negotiated: Ssh2Algorithms): NegotiatedAlgorithms {
 
 type Ask = (context: KeyboardAuthContext, questions: Questions) => Promise<readonly string[]>;
 
-function requestOf(context: AuthContext, ask: Ask): AuthRequest {
+function requestOf(context: AuthContext, sent: Buffer | undefined, ask: Ask): AuthRequest {
   const { username } = context;
   switch (context.method) {
     case "password":
       return { username, mechanism: "password", password: context.password };
     case "publickey":
-      return keyRequestOf(context);
+      return keyRequestOf(context, sent);
     case "keyboard-interactive":
       return { username, mechanism: "keyboard-interactive", ask: (questions) => ask(context, questions) };
     case "hostbased":
@@ -355,19 +356,21 @@ function requestOf(context: AuthContext, ask: Ask): AuthRequest {
 /** ssh2 hands over RSA's signature algorithms as a key type and a hash; SHA-1 is the one without a hash. */
 const rsaAlgorithms: Readonly<Record<string, string>> = { sha256: "rsa-sha2-256", sha512: "rsa-sha2-512" };
 
-function keyRequestOf(context: PublicKeyAuthContext): AuthRequest {
-  const { key, signature, blob, hashAlgo } = context;
+function keyRequestOf(context: PublicKeyAuthContext, sent: Buffer | undefined): AuthRequest {
+  const { key, blob, hashAlgo } = context;
   const algorithm = key.algo === "ssh-rsa" ? (rsaAlgorithms[hashAlgo ?? ""] ?? "ssh-rsa") : key.algo;
   const request = { username: context.username, mechanism: "publickey" as const, algorithm, blob: key.data };
-  if (signature === undefined || blob === undefined) return request;
+  if (context.signature === undefined || blob === undefined) return request;
+  // ssh2 takes parts of some signatures off; the whole one stands behind what is signed, which begins with the session's id.
+  const signature = sent === undefined ? Buffer.alloc(0) : signatureBehind(sent, blob);
   return {
     ...request,
-    verifySignature: () => {
-      const parsed = utils.parseKey(key.data) as ParsedKey | ParsedKey[] | Error;
-      if (parsed instanceof Error || Array.isArray(parsed)) return false;
-      // An Error object is what ssh2 returns for a malformed signature: only `true` is true.
-      const verified: unknown = parsed.verify(blob, signature, hashAlgo);
-      return verified === true;
-    },
+    verifySignature: (used, demands) => checkSignature(used, { algorithm, data: blob, signature }, demands),
   };
+}
+
+function signatureBehind(message: Buffer, signed: Buffer): Buffer {
+  const reader = new Reader(message, signed.length - 4 - signed.readUInt32BE(0));
+  const signature = reader.bytes();
+  return reader.remaining > 0 ? Buffer.alloc(0) : signature;
 }
