@@ -41,6 +41,7 @@ export type {
   FileHandle,
   FileSystem,
   FileSystemSource,
+  SessionSource,
   FileSystemStats,
   FileType,
   LockMask,
@@ -101,7 +102,7 @@ export {
   type PluginHost,
   type Which,
 } from "./plugin.ts";
-export { checkEntry, Store, sumOf, type Expiry } from "./store.ts";
+export { checkEntry, checkPrefix, Store, sumOf, type Expiry } from "./store.ts";
 export { memoryStore } from "./memory-store.ts";
 export { ServiceContainer, type Services, type ServiceScope } from "./services.ts";
 export type { Extension, ExtensionFields } from "./extension.ts";

@@ -1,4 +1,4 @@
-import { checkEntry, sumOf, type Expiry, type Store } from "./store.ts";
+import { checkEntry, checkPrefix, sumOf, type Expiry, type Store } from "./store.ts";
 
 interface Entry {
   readonly value: string;
@@ -51,8 +51,9 @@ class MemoryStore implements Store {
   }
 
   async *list(prefix: string): AsyncGenerator<readonly [string, string]> {
+    checkPrefix(prefix);
     const keys = [...this.#entries.keys()].filter((key) => key.startsWith(prefix));
-    for (const key of keys.sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))) {
+    for (const key of keys.sort(inBytes)) {
       const entry = this.#read(key);
       if (entry !== undefined) yield [key, entry.value];
     }
@@ -76,4 +77,9 @@ class MemoryStore implements Store {
 
 function untilOf({ ttlMs }: Expiry = {}): number {
   return ttlMs === undefined ? Infinity : performance.now() + ttlMs;
+}
+
+/** The order of the UTF-8 bytes. JavaScript's own compares UTF-16, where what lies beyond U+FFFF comes before U+E000. */
+function inBytes(a: string, b: string): number {
+  return Buffer.compare(Buffer.from(a), Buffer.from(b));
 }

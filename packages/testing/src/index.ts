@@ -21,3 +21,5 @@ export { latch } from "./latch.ts";
 export type { Latch } from "./latch.ts";
 export { authAttempt, authMethodSuite } from "./auth-method-suite.ts";
 export type { AttemptOptions, AuthMethodSuiteOptions, AuthMethodUnderTest, AuthSample } from "./auth-method-suite.ts";
+export { storeSuite } from "./store-suite.ts";
+export type { StoreSuiteOptions, StoreUnderTest } from "./store-suite.ts";
