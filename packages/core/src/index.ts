@@ -103,7 +103,7 @@ export {
   type Which,
 } from "./plugin.ts";
 export { checkEntry, checkPrefix, Store, sumOf, type Expiry } from "./store.ts";
-export { memoryStore } from "./memory-store.ts";
+export { isMemoryStore, memoryStore } from "./memory-store.ts";
 export { ServiceContainer, type Services, type ServiceScope } from "./services.ts";
 export type { Extension, ExtensionFields } from "./extension.ts";
 export { defaultPenalties, type Penalties } from "./sources.ts";

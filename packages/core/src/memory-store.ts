@@ -14,6 +14,11 @@ export function memoryStore(): Store {
   return new MemoryStore();
 }
 
+/** Whether a store is the one in memory: what has to outlive the process needs another. */
+export function isMemoryStore(store: Store): boolean {
+  return store instanceof MemoryStore;
+}
+
 class MemoryStore implements Store {
   readonly #entries = new Map<string, Entry>();
   #sweepAt = leastSwept;
