@@ -145,7 +145,7 @@ describe("a client that sends faster than the backend writes", () => {
     const all = Promise.all(Array.from({ length: 640 }, (_, i) => client.write(handle, i * data.length, data)));
     await gate.reached;
     await others(running);
-    // The budget of a session is 4 MiB, a window 2 MiB; the whole is 20 MiB.
+    // The budget of a session and a window are 2 MiB each; the whole is 20 MiB.
     expect(connection.socket.bytesWritten - before).toBeLessThan(8 * KiB * KiB);
     gate.release();
     await all;

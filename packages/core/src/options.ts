@@ -28,7 +28,7 @@ export interface Limits {
   readonly sessions: number;
   /** Requests being served at once in a session; more wait in the channel. @default 64 */
   readonly requestsInFlight: number;
-  /** Data of requests being served at once in a session. @default 4194304 */
+  /** Data of requests being served at once in a session. @default 2097152 */
   readonly sessionBytes: number;
   /** Connections in total. @default 1000 */
   readonly connections: number;
@@ -94,7 +94,7 @@ export const defaultLimits: Limits = {
   authRequests: 20,
   sessions: 10,
   requestsInFlight: 64,
-  sessionBytes: 4 * 1024 * 1024,
+  sessionBytes: 2 * 1024 * 1024,
   connections: 1000,
   perSource: 20,
   perSourceUnauthenticated: 5,
