@@ -154,6 +154,7 @@ export function fromNodeError(error: unknown): unknown {
 /** Why a server could not be set up; each is described in `docs/errors.md`. */
 export const setupErrorCodes = [
   "ERR_SLUICE_ALREADY_STARTED",
+  "ERR_SLUICE_AUDIT_LOG",
   "ERR_SLUICE_AUTH_POLICY",
   "ERR_SLUICE_EXTENSION_NAME",
   "ERR_SLUICE_FILE_SYSTEM_ROOT",
