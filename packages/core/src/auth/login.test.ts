@@ -93,7 +93,7 @@ const signed = (blob: Buffer, verifySignature: () => unknown = () => true, algor
   mechanism: "publickey",
   algorithm,
   blob,
-  verifySignature: verifySignature as () => boolean,
+  verifySignature: verifySignature as () => true,
 });
 
 const rejected = (...methods: Mechanism[]): AuthAnswer => ({ is: "rejected", methods, partial: false });

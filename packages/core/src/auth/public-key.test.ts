@@ -1,7 +1,10 @@
 import { generateKeyPairSync } from "node:crypto";
 import { describe, expect, it } from "vitest";
+import { certificateType, madeCertificate, madeKey } from "../../test/made-keys.ts";
 import { Writer } from "../protocol/writer.ts";
-import { fingerprintOf, isStrongEnough, readPublicKey, sameKey } from "./public-key.ts";
+import { fingerprintOf } from "./fingerprint.ts";
+import { userAlgorithms } from "./key-type.ts";
+import { isStrongEnough, readPublicKey, sameKey } from "./public-key.ts";
 
 const accepted = [
   "ssh-ed25519",
@@ -45,6 +48,49 @@ describe("readPublicKey", () => {
   ])("accepts keys of type %s that sign by %s", (type, algorithm) => {
     const blob = blobOf(type, Buffer.alloc(32, 1));
     expect(readPublicKey(blob, algorithm, accepted)).toEqual({ type, blob, fingerprint: fingerprintOf(blob) });
+  });
+
+  it.each(["ssh-ed25519", "sk-ecdsa-sha2-nistp256@openssh.com"] as const)(
+    "reads a certificate over a key of type %s",
+    (type) => {
+      const [key, authority] = [madeKey(type), madeKey()];
+      const blob = madeCertificate(key, authority, { serial: 9n });
+      const read = readPublicKey(blob, certificateType(type), userAlgorithms);
+      expect(read).toMatchObject({ type: certificateType(type), blob, fingerprint: fingerprintOf(blob) });
+      expect(read).toMatchObject({
+        certificate: {
+          serial: 9n,
+          key: { type, blob: key.blob },
+          authority: { blob: authority.blob },
+          principals: ["alice"],
+        },
+      });
+    },
+  );
+
+  it("takes a certificate by an algorithm of certificates alone, and a plain key by one of plain keys", () => {
+    const key = madeKey();
+    const blob = madeCertificate(key, key);
+    const refusal = /^Signatures by /;
+    for (const algorithm of ["ssh-ed25519", certificateType("ssh-rsa"), certificateType("ecdsa-sha2-nistp256")]) {
+      expect(readPublicKey(blob, algorithm, [...userAlgorithms, algorithm])).toMatch(refusal);
+    }
+    expect(readPublicKey(key.blob, certificateType("ssh-ed25519"), userAlgorithms)).toMatch(refusal);
+    expect(readPublicKey(blob, certificateType("ssh-ed25519"), ["ssh-ed25519"])).toMatch(refusal);
+    expect(readPublicKey(blob.subarray(0, -1), certificateType("ssh-ed25519"), userAlgorithms)).toBe(
+      "The certificate is malformed",
+    );
+  });
+
+  it("looks at no certificate over 8,192 bytes", () => {
+    const key = madeKey();
+    const sized = (reserved: number): Buffer => madeCertificate(key, key, { reserved: Buffer.alloc(reserved) });
+    const empty = sized(0).length;
+    const algorithm = certificateType("ssh-ed25519");
+    expect(readPublicKey(sized(8192 - empty), algorithm, userAlgorithms)).toMatchObject({
+      certificate: { serial: 1n },
+    });
+    expect(readPublicKey(sized(8193 - empty), algorithm, userAlgorithms)).toBe("The key is too large");
   });
 
   it("refuses signatures by SHA-1", () => {

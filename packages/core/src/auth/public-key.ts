@@ -7,8 +7,6 @@ import { rsaBits } from "./key-object.ts";
 import { certifiedType, plainType, signatureAlgorithm } from "./key-type.ts";
 import type { Certificate, PublicKey } from "./method.ts";
 
-export { fingerprintOf } from "./fingerprint.ts";
-
 /** Largest key blob looked at: an RSA key of 16,384 bits has about 2 KiB. */
 const maxBlobBytes = 4096;
 /** A certificate holds two keys and a signature, and names. */

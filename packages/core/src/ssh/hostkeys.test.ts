@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { fingerprintOf } from "../auth/public-key.ts";
+import { fingerprintOf } from "../auth/fingerprint.ts";
 import { Writer } from "../protocol/writer.ts";
 import { generateHostKey, loadHostKey, readHostKey, type GeneratedHostKey } from "./hostkeys.ts";
 import { utils } from "./ssh2.ts";

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { fingerprintOf } from "../auth/public-key.ts";
+import { fingerprintOf } from "../auth/fingerprint.ts";
 import { SetupError } from "../errors.ts";
 import type { HostKeyInput } from "../options.ts";
 import { utils, type ParsedKey } from "./ssh2.ts";
