@@ -1,1 +1,23 @@
-export {};
+export { audit } from "./audit.ts";
+export type { AuditOptions, SinkOptions } from "./options.ts";
+export type { Durability } from "./log.ts";
+export type { Hashing } from "./transfer.ts";
+export type { Format } from "./sinks/format.ts";
+export {
+  recordSchema,
+  recordTypes,
+  recordVersion,
+  type AuditRecord,
+  type RecordHead,
+  type RecordType,
+} from "./record.ts";
+export {
+  filesOf,
+  keyBeside,
+  verifyLog,
+  type Damage,
+  type SourceFile,
+  type Verification,
+  type VerifyOptions,
+} from "./verify.ts";
+export { matches, pathsOfRecord, readRecords, type Found, type Query } from "./search.ts";
