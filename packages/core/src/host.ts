@@ -10,6 +10,7 @@ import { nearest } from "./nearest.ts";
 import type { Mounts } from "./mounts.ts";
 import type { Step } from "./pipeline.ts";
 import type { PluginHost, Which } from "./plugin.ts";
+import type { Explainer } from "./question.ts";
 import type { Services } from "./services.ts";
 import type { Session } from "./session.ts";
 
@@ -31,6 +32,7 @@ export interface Registrations {
   readonly onConnection: Listener<(connection: Connection) => void | Promise<void>>[];
   readonly onSession: Listener<(session: Session) => void | Promise<void>>[];
   readonly onDisconnect: Listener<(connection: Connection, how: Disconnect) => void>[];
+  readonly onExplain: Listener<Explainer>[];
   readonly onClose: Listener<() => void | Promise<void>>[];
   /** After this, registering is an error: the pipelines are compiled. */
   shut: boolean;
@@ -116,6 +118,10 @@ export class Host implements PluginHost {
 
   onDisconnect(listener: (connection: Connection, how: Disconnect) => void): void {
     this.#listen(this.#to.onDisconnect, listener);
+  }
+
+  onExplain(explainer: Explainer): void {
+    this.#listen(this.#to.onExplain, explainer);
   }
 
   onClose(close: () => void | Promise<void>): void {

@@ -107,6 +107,7 @@ export {
 export { checkEntry, checkPrefix, Store, sumOf, type Expiry } from "./store.ts";
 export { isMemoryStore, memoryStore } from "./memory-store.ts";
 export { ServiceContainer, type Services, type ServiceScope } from "./services.ts";
+export type { Explainer, Explanation, Question } from "./question.ts";
 export type { Extension, ExtensionFields } from "./extension.ts";
 export { defaultPenalties, type Penalties } from "./sources.ts";
 export { defaultRekeyLimits, type RekeyLimits } from "./ssh/rekey.ts";

@@ -5,6 +5,7 @@ import type { Diversion, Guard, Middleware, Observer, OperationName } from "./co
 import type { Extension } from "./extension.ts";
 import type { FileSystemSource } from "./filesystem.ts";
 import type { Logger } from "./log.ts";
+import type { Explainer } from "./question.ts";
 import type { Services } from "./services.ts";
 import type { Session } from "./session.ts";
 import { SetupError } from "./errors.ts";
@@ -47,6 +48,8 @@ export interface PluginHost {
   onSession(listener: (session: Session) => void | Promise<void>): void;
   /** Runs exactly once for each connection. */
   onDisconnect(listener: (connection: Connection, how: Disconnect) => void): void;
+  /** Answers `server.explain(question)`: says what this plugin would decide, and why, without doing it. */
+  onExplain(explainer: Explainer): void;
   /** Last registered, first run; also when a later plugin's `setup` failed. */
   onClose(close: () => void | Promise<void>): void;
 }

@@ -1,11 +1,12 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { Policy } from "./auth/policy.ts";
+import { Throttle } from "./auth/throttle.ts";
 import { closePlugins } from "./closing.ts";
 import type { Connection, RemoteEnd } from "./connection.ts";
 import { drain } from "./drain.ts";
 import { SetupError } from "./errors.ts";
-import { explain } from "./explain.ts";
+import { answerQuestion, explain } from "./explain.ts";
 import type { Extension } from "./extension.ts";
 import { builtInExtensions } from "./extensions/index.ts";
 import { Host, type Registrations } from "./host.ts";
@@ -19,6 +20,7 @@ import { checkOptions, defaultStartups, type Limits, type ServerOptions } from "
 import { compile, type Run } from "./pipeline.ts";
 import { checkOrder, setUp } from "./plugins.ts";
 import type { Plugin, PluginHost } from "./plugin.ts";
+import type { Question } from "./question.ts";
 import { Reception } from "./reception.ts";
 import { ServiceContainer } from "./services.ts";
 import { defaultPenalties, readStartups, Sources } from "./sources.ts";
@@ -26,6 +28,7 @@ import type { SshConnection, ConnectionSetup } from "./ssh-connection.ts";
 import { resolveAlgorithms, type AlgorithmLists } from "./ssh/algorithms.ts";
 import { checkGuard } from "./ssh/guard-check.ts";
 import { loadHostKey, type HostKey } from "./ssh/hostkeys.ts";
+import { hybridKex } from "./ssh/hybrid.ts";
 import { postQuantumProblem } from "./ssh/post-quantum.ts";
 import { defaultRekeyLimits } from "./ssh/rekey.ts";
 import { hasNativeCrypto, testedVersion } from "./ssh/ssh2.ts";
@@ -61,6 +64,8 @@ export interface Server extends PluginHost {
   close(options?: CloseOptions): Promise<void>;
   /** Tells how the server is put together: plugins, login alternatives, mounts, and each operation's steps. */
   explain(): Promise<string>;
+  /** Tells whether a user may do something, and what decides it, without doing it. @throws RangeError where the question makes no sense */
+  explain(question: Question): Promise<string>;
 }
 
 /**
@@ -110,6 +115,7 @@ class SluiceServer extends Host implements Server {
       onConnection: [],
       onSession: [],
       onDisconnect: [],
+      onExplain: [],
       onClose: [],
       shut: false,
     };
@@ -191,8 +197,9 @@ class SluiceServer extends Host implements Server {
     return this.#closing;
   }
 
-  async explain(): Promise<string> {
+  async explain(question?: Question): Promise<string> {
     await this.ready();
+    if (question !== undefined) return answerQuestion(question, this.#registrations.onExplain);
     if (this.#policy === undefined) throw new Error("The server is not ready");
     return explain(
       this.#plugins.map((plugin) => plugin.name),
@@ -207,8 +214,16 @@ class SluiceServer extends Host implements Server {
 
   async #prepare(): Promise<void> {
     const registered = this.#registrations;
+    const problem = this.#algorithms.kex.includes(hybridKex) ? postQuantumProblem() : undefined;
     try {
       await guarded();
+      if (problem !== undefined && this.#algorithms.kex.length === 1) {
+        throw new SetupError(
+          "ERR_SLUICE_OPTIONS",
+          `algorithms.kex: only ${hybridKex} is allowed, and it does not work here; add "curve25519-sha256"`,
+          { cause: problem },
+        );
+      }
       this.#hostKeys = this.#options.hostKeys.map(loadHostKey);
       checkOrder(this.#plugins);
       for (const plugin of this.#plugins) {
@@ -236,7 +251,6 @@ class SluiceServer extends Host implements Server {
       await closePlugins(registered, this.#services, this.#rootLog);
       throw error;
     }
-    const problem = postQuantumProblem();
     if (problem !== undefined) {
       this.#rootLog.warn(
         { err: problem },
@@ -262,6 +276,7 @@ class SluiceServer extends Host implements Server {
       login: {
         policy,
         limits: this.#limits,
+        throttle: new Throttle(this.#services.get(Store), this.#limits),
         signatureAlgorithms: this.#algorithms.publicKey,
         guards: beforeLogin.map((listener) => listener.run),
         observers: afterLogin.map((listener) => listener.run),
