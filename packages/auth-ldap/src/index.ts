@@ -1,1 +1,2 @@
-export {};
+export { ldap } from "./ldap.ts";
+export type { ClaimSource, LdapOptions } from "./options.ts";

@@ -1,0 +1,227 @@
+import { randomUUID } from "node:crypto";
+import type { Address } from "./address.ts";
+import { accountAttributes } from "./account.ts";
+import { Cache } from "./cache.ts";
+import { Client, type BindAnswer } from "./client.ts";
+import { comparable, escapeValue } from "./dn.ts";
+import { draftAttributes, nameOf } from "./draft.ts";
+import type { Entry } from "./entry.ts";
+import { Doubt } from "./error.ts";
+import { Gate } from "./gate.ts";
+import { groupsOf, memberAttributes, type Group } from "./groups.ts";
+import type { Settings } from "./settings.ts";
+import { Pool } from "./pool.ts";
+import { RootDses } from "./root-dse.ts";
+import type { Servers } from "./servers.ts";
+import { fillFilter } from "./template.ts";
+import { dial, type Security } from "./transport.ts";
+
+/** A user as the directory knows them. */
+export interface Person {
+  /** The canonical name. */
+  readonly name: string;
+  readonly entry: Entry;
+}
+
+const activeDirectoryFilter =
+  "(&(objectCategory=person)(objectClass=user)(|(sAMAccountName={username})(userPrincipalName={username})))";
+const maxNames = 10_000;
+
+/** What the methods ask of a directory, with connections that are shared where they may be. */
+export class Directory {
+  readonly settings: Settings;
+  readonly #security: Security;
+  readonly #servers: Servers;
+  readonly #pool: Pool;
+  readonly #binds: Gate;
+  readonly #rootDses: RootDses = new RootDses();
+  readonly #attributes: readonly string[];
+  readonly #bound = new Set<Client>();
+  readonly #people: Cache<Person> = new Cache(maxNames);
+  readonly #unknown: Cache<true> = new Cache(maxNames);
+  readonly #groups: Cache<readonly Group[]> = new Cache(maxNames);
+  #closed = false;
+
+  constructor(settings: Settings, security: Security, servers: Servers) {
+    this.settings = settings;
+    this.#security = security;
+    this.#servers = servers;
+    this.#binds = new Gate(settings.bindConnections);
+    this.#pool = new Pool({
+      servers,
+      dial: (address, signal) => this.#dial(address, signal),
+      account: settings.bind,
+      size: settings.searchConnections,
+    });
+    const { attributes, groups } = settings;
+    this.#attributes = [
+      ...new Set([
+        ...accountAttributes,
+        ...draftAttributes(settings),
+        ...attributes.keys,
+        ...(groups === undefined ? [] : memberAttributes(groups)),
+      ]),
+    ];
+  }
+
+  /** Ends every connection; whoever waits is refused. */
+  close(): void {
+    this.#closed = true;
+    this.#pool.close();
+    for (const client of this.#bound) client.close();
+  }
+
+  /** The one user of that name; `undefined` where there is none. @throws Doubt where there are several */
+  async find(username: string, signal: AbortSignal): Promise<Person | undefined> {
+    const known = this.#people.get(username);
+    if (known !== undefined) return known;
+    if (this.#unknown.get(username) === true) return undefined;
+    const person = await this.#pool.use((client) => this.#search(client, username, signal), signal);
+    if (person === undefined) this.#unknown.set(username, true, this.settings.unknownCacheMs);
+    else this.#people.set(username, person, this.settings.cacheMs);
+    return person;
+  }
+
+  /** What is known of a name is looked up anew next time. */
+  forget(username: string): void {
+    this.#people.delete(username);
+  }
+
+  /** The entry and groups as they are now, past every cache; `undefined` where the entry is gone. */
+  async look(
+    dn: string,
+    name: string,
+    signal: AbortSignal,
+  ): Promise<{ readonly entry: Entry; readonly groups: readonly Group[] } | undefined> {
+    return this.#pool.use(async (client) => {
+      const entry = await client.read(dn, this.#attributes, signal);
+      if (entry === undefined) return undefined;
+      return { entry, groups: await this.#readGroups(client, { name, entry }, signal) };
+    }, signal);
+  }
+
+  /** The groups of a user, as the searching account sees them. */
+  async groups(person: Person, signal: AbortSignal): Promise<readonly Group[]> {
+    if (this.settings.groups === undefined) return [];
+    const key = comparable(person.entry.dn);
+    const known = this.#groups.get(key);
+    if (known !== undefined) return known;
+    const groups = await this.#pool.use((client) => this.#readGroups(client, person, signal), signal);
+    this.#groups.set(key, groups, this.settings.cacheMs);
+    return groups;
+  }
+
+  /** The same by a connection of the user's own. */
+  async groupsBy(client: Client, person: Person, signal: AbortSignal): Promise<readonly Group[]> {
+    return this.#readGroups(client, person, signal);
+  }
+
+  /** Binds with a fresh connection, and does `work` with it whatever the answer was. */
+  async bindAs<T>(
+    dn: string,
+    password: string,
+    signal: AbortSignal,
+    work: (client: Client, answer: BindAnswer) => Promise<T>,
+  ): Promise<T> {
+    return this.#binds.run(
+      () =>
+        this.#servers.run(async (address) => {
+          const client = await this.#dial(address, signal);
+          this.#bound.add(client);
+          try {
+            return await work(client, await client.bind(dn, password, signal));
+          } finally {
+            this.#bound.delete(client);
+            client.close();
+          }
+        }, signal),
+      signal,
+    );
+  }
+
+  /** Takes the time of a wrong password, for a name that nobody has. */
+  async pretend(password: string, signal: AbortSignal): Promise<void> {
+    const { search } = this.settings;
+    const dn = search?.decoy ?? `cn=${escapeValue(randomUUID())},${search?.base}`;
+    await this.bindAs(dn, password, signal, async () => {});
+  }
+
+  /** The user as whom a connection is bound, by what the directory says rather than by what was sent. */
+  async self(client: Client, boundAs: string | undefined, username: string, signal: AbortSignal): Promise<Person> {
+    const rootDse = await this.#rootDses.of(client, signal);
+    const entry =
+      boundAs === undefined
+        ? await this.#whoeverThisIs(client, rootDse.defaultBase, signal)
+        : await client.read(boundAs, this.#attributes, signal);
+    if (entry === undefined) throw new Doubt(`${username} may not read the own entry`);
+    return { entry, name: nameOf(this.settings, entry, rootDse.activeDirectory) };
+  }
+
+  /** Changes a password, over the user's own connection or, where that is not bound, over one that searches. */
+  async changePassword(
+    client: Client | undefined,
+    dn: string,
+    passwords: { readonly old: string; readonly new: string },
+    signal: AbortSignal,
+  ): Promise<void> {
+    const change = async (by: Client): Promise<void> => {
+      const { activeDirectory } = await this.#rootDses.of(by, signal);
+      if (activeDirectory) await by.modifyUnicodePwd(dn, passwords.old, passwords.new, signal);
+      else await by.modifyPassword(dn, passwords.old, passwords.new, signal);
+    };
+    if (client !== undefined) return change(client);
+    if (this.settings.search === undefined)
+      throw new Doubt("the password has to be changed, which needs search and bind");
+    await this.#pool.use(change, signal);
+  }
+
+  async #search(client: Client, username: string, signal: AbortSignal): Promise<Person | undefined> {
+    const { search } = this.settings;
+    if (search === undefined) throw new Doubt("there is no option search");
+    const { activeDirectory } = await this.#rootDses.of(client, signal);
+    const filter = search.filter ?? (activeDirectory ? activeDirectoryFilter : "(uid={username})");
+    const [entry] = await client.search(
+      {
+        base: search.base,
+        scope: search.scope,
+        filter: fillFilter(filter, new Map([["username", username]])),
+        attributes: this.#attributes,
+        limit: 1,
+      },
+      signal,
+      { stayInDomain: activeDirectory },
+    );
+    return entry === undefined ? undefined : { entry, name: nameOf(this.settings, entry, activeDirectory) };
+  }
+
+  async #readGroups(client: Client, { entry, name }: Person, signal: AbortSignal): Promise<readonly Group[]> {
+    const { groups } = this.settings;
+    if (groups === undefined) return [];
+    const rootDse = await this.#rootDses.of(client, signal);
+    return groupsOf(groups, { client, rootDse, entry, username: name, signal });
+  }
+
+  async #whoeverThisIs(client: Client, base: string | undefined, signal: AbortSignal): Promise<Entry | undefined> {
+    const identity = await client.whoAmI(signal);
+    if (/^dn:./i.test(identity)) return client.read(identity.slice(3), this.#attributes, signal);
+    const account = /^u:(?:[^\\]*\\)?([^\\]+)$/i.exec(identity)?.[1];
+    if (account === undefined || base === undefined) throw new Doubt("the directory does not say who has bound");
+    const filter = fillFilter("(sAMAccountName={account})", new Map([["account", account]]));
+    const [entry] = await client.search(
+      { base, scope: "sub", filter, attributes: this.#attributes, limit: 1 },
+      signal,
+      { stayInDomain: true },
+    );
+    return entry;
+  }
+
+  async #dial(address: Address, signal: AbortSignal): Promise<Client> {
+    const { connectMs, operationMs } = this.settings;
+    const stream = await dial(address, this.#security, connectMs, signal);
+    if (this.#closed) {
+      stream.destroy();
+      throw new Doubt("the server is closing");
+    }
+    return new Client(address.url, stream, operationMs);
+  }
+}
