@@ -113,6 +113,7 @@ const algorithmShape = {
   mac: names.optional(),
   serverHostKey: names.optional(),
   publicKey: names.optional(),
+  compress: names.optional(),
 } satisfies Record<keyof AlgorithmLists, z.ZodType>;
 const algorithmPreset = z.enum(["modern", "compatible"], 'expected "modern", "compatible", or lists of algorithms');
 

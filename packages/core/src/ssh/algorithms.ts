@@ -1,6 +1,7 @@
 import { plainAlgorithms, userAlgorithms } from "../auth/key-type.ts";
 import { SetupError } from "../errors.ts";
 import { nearest } from "../nearest.ts";
+import { hybridKex } from "./hybrid.ts";
 import { hasNativeCrypto } from "./ssh2.ts";
 
 /** Algorithms by what they are for, each list in the order of preference, by their IANA names. */
@@ -14,6 +15,8 @@ export interface AlgorithmLists {
   readonly serverHostKey: readonly string[];
   /** Users' keys (RFC 4252, section 7): signatures of plain keys, FIDO keys (`sk-…`) and certificates (`…-cert-v01@openssh.com`). */
   readonly publicKey: readonly string[];
+  /** `zlib@openssh.com`, which begins after the login, is in no preset: see docs/security.md. */
+  readonly compress: readonly string[];
 }
 
 /** A preset, or lists; lists that are absent are those of `modern`. */
@@ -26,6 +29,7 @@ const chacha20 = "chacha20-poly1305@openssh.com";
 const modern: AlgorithmLists = {
   // Curves alone: an exchange over a finite field costs fifteen times as much, which a flood would make us pay.
   kex: [
+    hybridKex,
     "curve25519-sha256",
     "curve25519-sha256@libssh.org",
     "ecdh-sha2-nistp256",
@@ -43,6 +47,7 @@ const modern: AlgorithmLists = {
   mac: ["hmac-sha2-256-etm@openssh.com", "hmac-sha2-512-etm@openssh.com", "hmac-sha2-256", "hmac-sha2-512"],
   serverHostKey: plainAlgorithms,
   publicKey: userAlgorithms,
+  compress: ["none"],
 };
 
 /** For clients that know no curves: finite fields too, from 2,048 bits. */
@@ -56,7 +61,11 @@ const compatible: AlgorithmLists = {
   ],
 };
 
-const known: AlgorithmLists = { ...compatible, cipher: [...new Set([chacha20, ...modern.cipher])] };
+const known: AlgorithmLists = {
+  ...compatible,
+  cipher: [...new Set([chacha20, ...modern.cipher])],
+  compress: ["none", "zlib@openssh.com"],
+};
 
 /** The lists that an option stands for. @throws SetupError `ERR_SLUICE_OPTIONS` that names the list and the algorithm */
 export function resolveAlgorithms(options: AlgorithmOptions = "modern"): AlgorithmLists {

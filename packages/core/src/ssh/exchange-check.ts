@@ -1,7 +1,7 @@
 import { createHash, createPublicKey, diffieHellman, generateKeyPairSync, randomBytes } from "node:crypto";
 import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
 import { Writer } from "../protocol/writer.ts";
-import { mendExchange } from "./exchange.ts";
+import { classicalKex, mendExchange } from "./exchange.ts";
 import { answerHybrid, curveKeyBytes, curveKeyInfo, hybridKex } from "./hybrid.ts";
 import { SSH_MSG } from "./messages.ts";
 import { mlkemCiphertextBytes, type Encapsulate } from "./mlkem.ts";
@@ -34,12 +34,12 @@ export function checkExchange(encapsulate: Encapsulate): void {
         },
       },
     },
-    offer: new KexInit({ kex: ["curve25519-sha256"], serverHostKey: [hostKeyType], cs: directions, sc: directions }),
+    offer: new KexInit({ kex: [classicalKex], serverHostKey: [hostKeyType], cs: directions, sc: directions }),
     onWrite: () => undefined,
     onError: (error) => {
       throw error;
     },
-    onHeader: () => mendExchange(protocol, encapsulate),
+    onHeader: () => mendExchange(protocol, [hybridKex], encapsulate),
     onHandshakeComplete: ({ kex }) => (agreedOn = kex),
   });
   const send = (data: Buffer): void => protocol.parse(data, 0, data.length);

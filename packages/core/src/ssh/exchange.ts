@@ -6,7 +6,7 @@ import { changeOffer } from "./offer.ts";
 import { messageHandlers, type Ssh2KeyExchange, type Ssh2Protocol } from "./ssh2.ts";
 
 /** What ssh2 takes a hybrid exchange for: one with the same messages and the same hash function. */
-const classicalKex = "curve25519-sha256";
+export const classicalKex = "curve25519-sha256";
 
 type HandleKexInit = (payload: Buffer) => unknown;
 
@@ -27,19 +27,19 @@ function install(): void {
 
 /**
  * Mends what ssh2's server side gets wrong in a key exchange, which is that it drops every guess at the method, right or wrong; and
- * teaches it the hybrid method. That one is offered first, and ssh2 takes it for its classical half; an offer without that half stays
- * as it is.
+ * teaches it the hybrid method, which ssh2 takes for its classical half.
  *
  * Has to be called when the client's identification has come and ssh2's KEXINIT has not been sent.
  *
+ * @param methods to offer, in this order, in place of ssh2's
  * @param encapsulate absent when the hybrid method is not to be offered
  */
-export function mendExchange(protocol: Ssh2Protocol, encapsulate?: Encapsulate): void {
+export function mendExchange(protocol: Ssh2Protocol, methods: readonly string[], encapsulate?: Encapsulate): void {
   install();
-  const methods = protocol._offer.lists.kex.array;
-  const hybrid = encapsulate !== undefined && methods.includes(classicalKex);
-  mended.set(protocol, hybrid ? encapsulate : undefined);
-  if (hybrid) protocol._offer = changeOffer(protocol._offer, { kex: [hybridKex, ...methods] });
+  const offered = methods.filter((method) => method !== hybridKex || encapsulate !== undefined);
+  mended.set(protocol, offered.includes(hybridKex) ? encapsulate : undefined);
+  const strict = protocol._offer.lists.kex.array.filter((method) => method.startsWith("kex-strict-"));
+  protocol._offer = changeOffer(protocol._offer, { kex: [...offered, ...strict] });
   // The first exchange does not go through the table of handlers.
   const decipher = protocol._decipher;
   const handle = decipher._onPayload;
@@ -51,13 +51,17 @@ function negotiate(protocol: Ssh2Protocol, payload: Buffer, handle: HandleKexIni
   const theirs = readKexInit(payload);
   // ssh2 refuses it.
   if (theirs === undefined) return handle(payload);
-  const { kex, serverHostKey } = protocol._offer.lists;
+  const { lists } = protocol._offer;
+  const { kex, serverHostKey } = lists;
   const encapsulate = mended.get(protocol);
   const agreed = theirs.kex.find((method) => kex.array.includes(method));
   const hybrid = encapsulate !== undefined && agreed === hybridKex;
   const methods = theirs.kex.map((method) => (method === hybridKex ? classicalKex : method));
   const before = protocol._kex;
+  // What ssh2 compares with; what it sends was laid out when the offer was made.
+  if (hybrid) lists.kex = { array: [classicalKex] };
   const handled = handle(hybrid ? replaceKex(payload, methods) : payload);
+  lists.kex = kex;
   const exchange = protocol._kex;
   if (exchange === undefined || exchange === before) return handled;
   // A guess is right when both sides like the same best (RFC 4253, section 7).

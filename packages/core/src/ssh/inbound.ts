@@ -1,6 +1,6 @@
 import type { Duplex } from "node:stream";
 import { SSH_MSG } from "./messages.ts";
-import { borrow, isBorrowed } from "./reads.ts";
+import { borrow, isBorrowed, stopBorrowing } from "./reads.ts";
 import { hasNativeCrypto, type Ssh2Protocol } from "./ssh2.ts";
 
 /**
@@ -19,13 +19,13 @@ export class Inbound {
     protocol._handlers.CHANNEL_DATA = (_protocol, channel, data) => take(channel, data);
   }
 
-  /** Called when new keys are in use: ssh2 has made a new reader of packets with them. */
-  renewed(): void {
-    // Without its addon, ssh2 decrypts to buffers of its own, and its parts keep pieces of what was read.
-    if (!hasNativeCrypto) return;
+  /** Called when new keys are in use, with what was agreed on: ssh2 has made a new reader of packets with them. */
+  renewed({ compress }: { readonly compress: string }): void {
+    // Without its addon, ssh2 decrypts to buffers of its own, and its parts keep pieces of what was read; so does what decompresses.
+    this.#borrowing = hasNativeCrypto && compress === "none" && borrow(this.#socket);
+    if (!this.#borrowing) return stopBorrowing(this.#socket);
     const { read } = this.#protocol._packetRW;
     read.read = (payload) => (payload[0] === SSH_MSG.CHANNEL_DATA ? payload : Buffer.from(payload));
-    this.#borrowing = borrow(this.#socket);
   }
 
   /** Called when ssh2 has seen a piece of what arrived: a packet whose tag is still to come must outlive it. */

@@ -63,9 +63,9 @@ export class Outbound {
     };
   }
 
-  /** Called when new keys are in use, with the cipher that is. */
-  renewed(cipher: string): void {
-    this.#block = hasNativeCrypto ? blockBytes[cipher] : undefined;
+  /** Called when new keys are in use, with what was agreed on. What is to be compressed is left to ssh2. */
+  renewed({ cipher, compress }: { readonly cipher: string; readonly compress: string }): void {
+    this.#block = hasNativeCrypto && compress === "none" ? blockBytes[cipher] : undefined;
   }
 
   /** Makes a packet (RFC 4253, section 6) of CHANNEL_DATA (RFC 4254, section 5.2) behind those that wait. */

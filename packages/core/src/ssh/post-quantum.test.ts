@@ -12,7 +12,7 @@ import { memorySockets } from "./memory-socket.ts";
 import { encapsulateByNode, encapsulateByScript, type Encapsulate } from "./mlkem.ts";
 import { postQuantumProblem } from "./post-quantum.ts";
 import { defaultRekeyLimits } from "./rekey.ts";
-import { Transport } from "./transport.ts";
+import { Transport, type TransportOptions } from "./transport.ts";
 
 const KEY_EXCHANGE_FAILED = 3;
 
@@ -119,15 +119,25 @@ describe("mlkem768x25519-sha256", () => {
     expect(algorithms(server)).toEqual([curve]);
   });
 
-  it("is not offered where its curve is not either", async () => {
-    const server = await start({ algorithms: { kex: ["ecdh-sha2-nistp256"] } });
-    const client = connect(server);
-    await client.begin({ kex: ["ecdh-sha2-nistp256"] });
-    expect(client.offered.kex).not.toContain(hybrid);
-  });
+  it.each([[[hybrid]], [["ecdh-sha2-nistp256", hybrid]]])(
+    "is agreed on, twice, where the list is %j; its curve alone is not",
+    async (kex) => {
+      const server = await start({ algorithms: { kex } });
+      const client = connect(server);
+      await client.exchange();
+      await client.login(testUser.username, testUser.password);
+      await client.exchange();
+      await client.ping();
+      expect(client.method).toBe(hybrid);
+      expect(client.offered.kex.filter((name) => !name.startsWith("kex-strict"))).toEqual(kex);
+      const old = connect(server);
+      await old.begin({ kex: [curve] });
+      expect(await old.goodbye()).toBe(KEY_EXCHANGE_FAILED);
+    },
+  );
 
-  it("is not offered when it is switched off", async () => {
-    const { client, failed } = withTransport({ postQuantum: false });
+  it("is not offered by a list that leaves it out", async () => {
+    const { client, failed } = withTransport({ algorithms: resolveAlgorithms({ kex: [curve] }) });
     await client.begin({ kex: [hybrid] });
     expect(client.offered.kex).not.toContain(hybrid);
     expect(await client.goodbye()).toBe(KEY_EXCHANGE_FAILED);
@@ -135,7 +145,7 @@ describe("mlkem768x25519-sha256", () => {
   });
 });
 
-function withTransport(options: { readonly postQuantum?: boolean }): { client: RawClient; failed: Promise<string> } {
+function withTransport(options: Partial<TransportOptions>): { client: RawClient; failed: Promise<string> } {
   const sockets = memorySockets();
   const client = new RawClient(sockets.client);
   const failed = new Promise<string>((resolve) => {
@@ -175,8 +185,8 @@ describe("a guess at the method", () => {
     expect(client.method).toBe(hybrid);
   });
 
-  it("that is right is answered where the hybrid method is switched off", async () => {
-    const { client } = withTransport({ postQuantum: false });
+  it("that is right is answered where the hybrid method is left out", async () => {
+    const { client } = withTransport({ algorithms: resolveAlgorithms({ kex: [curve] }) });
     await client.exchange({ kex: [curve], guess: curveKeys() });
     await client.service();
     expect(client.method).toBe(curve);

@@ -47,6 +47,11 @@ export function borrow(socket: Duplex): boolean {
   return true;
 }
 
+/** From now on, pieces are copies again. */
+export function stopBorrowing(socket: Duplex): void {
+  if (borrowers.has(socket)) borrowers.set(socket, false);
+}
+
 /** Whether bytes lie in the memory that the next read overwrites. */
 export function isBorrowed(bytes: Uint8Array): boolean {
   return bytes.buffer === shared?.buffer;

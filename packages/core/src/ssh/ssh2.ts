@@ -33,7 +33,8 @@ export const installedVersion: string = (require("ssh2/package.json") as { versi
 /** Lists of algorithms as ssh2 offers them. */
 export interface Ssh2Offer {
   readonly lists: {
-    readonly kex: { readonly array: readonly string[] };
+    /** What is compared with the client's. */
+    kex: { readonly array: readonly string[] };
     readonly serverHostKey: { readonly array: readonly string[] };
     readonly cs: Ssh2Directions;
     readonly sc: Ssh2Directions;
@@ -44,6 +45,13 @@ interface Ssh2Directions {
   readonly mac: { readonly array: readonly string[] };
   readonly compress: { readonly array: readonly string[] };
   readonly lang: { readonly array: readonly string[] };
+}
+
+/** What every payload passes through; it decompresses where that was agreed on. */
+export interface Ssh2PacketReader {
+  read: (payload: Buffer) => Buffer;
+  /** Only where it decompresses. */
+  readonly _zlib?: { _maxOutputLength: number };
 }
 
 /** What is used of ssh2's protocol object. None of it is documented: `test/security` holds it true for the pinned version. */
@@ -68,8 +76,7 @@ export interface Ssh2Protocol {
     SERVICE_REQUEST: (protocol: Ssh2Protocol, service: string) => void;
   };
   readonly _packetRW: {
-    /** Every payload passes through it. */
-    readonly read: { read: (payload: Buffer) => Buffer };
+    read: Ssh2PacketReader;
     readonly write: { readonly allocStart: number; alloc(length: number): Buffer; finalize(packet: Buffer): Buffer };
   };
   /** The next packet is a wrong guess at the key exchange method, and not looked at. */

@@ -8,12 +8,14 @@ import type { NegotiatedAlgorithms } from "../connection.ts";
 import { Reader } from "../protocol/reader.ts";
 import type { AlgorithmLists } from "./algorithms.ts";
 import { SshChannel } from "./channel.ts";
-import { mendExchange } from "./exchange.ts";
+import { classicalKex, mendExchange } from "./exchange.ts";
 import { Guard } from "./guard.ts";
 import { mendHandshake } from "./handshake.ts";
 import type { HostKey } from "./hostkeys.ts";
+import { hybridKex } from "./hybrid.ts";
 import { gateIdent } from "./ident.ts";
 import { Inbound } from "./inbound.ts";
+import { boundInflation } from "./inflation.ts";
 import { SSH_DISCONNECT, SSH_MSG } from "./messages.ts";
 import { Outbound } from "./outbound.ts";
 import { trustedEncapsulate } from "./post-quantum.ts";
@@ -42,8 +44,6 @@ export interface TransportOptions {
   readonly banner: string | undefined;
   readonly algorithms: AlgorithmLists;
   readonly requireStrictKex: boolean;
-  /** Whether `mlkem768x25519-sha256` is offered where `curve25519-sha256` is. @default true */
-  readonly postQuantum?: boolean;
   readonly rekey: RekeyLimits;
   /** How long a peer may take nothing of what is sent to it. */
   readonly stallMs: number;
@@ -181,7 +181,9 @@ export class Transport {
     const moved = (): number => this.#moved();
     mendService(protocol);
     mendHandshake(protocol, this.#options.algorithms.publicKey);
-    mendExchange(protocol, this.#options.postQuantum === false ? undefined : trustedEncapsulate());
+    const { kex } = this.#options.algorithms;
+    mendExchange(protocol, kex, kex.includes(hybridKex) ? trustedEncapsulate() : undefined);
+    boundInflation(protocol);
     const outbound = new Outbound(protocol, this.#socket);
     const inbound = new Inbound(protocol, this.#socket, (channel, data) => {
       for (const open of this.#channels) if (open.id === channel) open.receive(data);
@@ -211,8 +213,8 @@ export class Transport {
     });
     client.on("handshake", (negotiated) => {
       rekey.done();
-      outbound.renewed(negotiated.sc.cipher);
-      inbound.renewed();
+      outbound.renewed(negotiated.sc);
+      inbound.renewed(negotiated.cs);
       if (this.#options.requireStrictKex && protocol._strictMode !== true) {
         this.#violate("The client has no strict key exchange");
         return;
@@ -312,9 +314,12 @@ export class Transport {
   }
 }
 
-function offer({ kex, serverHostKey, cipher, mac }: AlgorithmLists): Algorithms {
+function offer({ kex, serverHostKey, cipher, mac, compress }: AlgorithmLists): Algorithms {
+  // ssh2 refuses what it does not know; the list that it is to offer is put in place later.
+  const classical = kex.filter((method) => method !== hybridKex);
   // The names were checked when the options were: ssh2's types list each one.
-  return { kex, serverHostKey, cipher, hmac: mac, compress: ["none"] } as unknown as Algorithms;
+  const lists = { kex: classical.length > 0 ? classical : [classicalKex], serverHostKey, cipher, hmac: mac, compress };
+  return lists as unknown as Algorithms;
 }
 
 function internals(client: Ssh2Connection): Ssh2Internals {
