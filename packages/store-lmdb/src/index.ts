@@ -1,1 +1,1 @@
-export {};
+export { lmdbStore, type LmdbStoreOptions } from "./lmdb.ts";
