@@ -1,1 +1,2 @@
-export {};
+export { certificates } from "./certificates.ts";
+export type { CertificatesOptions, PrincipalsOf } from "./options.ts";
