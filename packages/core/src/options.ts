@@ -1,4 +1,4 @@
-import type { AuthPolicy } from "./auth/method.ts";
+import type { AuthPolicies, AuthPolicy } from "./auth/method.ts";
 import type { RemoteEnd } from "./connection.ts";
 import type { Logger, LogOptions } from "./log.ts";
 import type { Services } from "./services.ts";
@@ -24,6 +24,19 @@ export interface Limits {
   readonly authAttempts: number;
   /** Authentication requests of any kind. @default 20 */
   readonly authRequests: number;
+  /**
+   * A refused attempt is answered after a whole number of these steps, at least one, so that the time does not tell a user's name from one that
+   * nobody has. More than a password's check takes; refused queries for keys wait for steps of a tenth. @default 500
+   */
+  readonly authRefusalMs: number;
+  /** Failed passwords and codes for one user from one source; more are refused unseen. @default 10 */
+  readonly authFailuresPerUserAndSource: number;
+  /** Failed passwords and codes from one source, for whatever users. @default 50 */
+  readonly authFailuresPerSource: number;
+  /** Failed passwords and codes for one user, from whatever sources. @default 100 */
+  readonly authFailuresPerUser: number;
+  /** For how long failures are counted, from the first. @default 900000 */
+  readonly authFailuresMs: number;
   /** SFTP sessions at once on a connection. @default 10 */
   readonly sessions: number;
   /** Requests being served at once in a session; more wait in the channel. @default 64 */
@@ -50,8 +63,8 @@ export interface Limits {
 export interface ServerOptions {
   /** At least one. Of several, the client chooses the type. */
   readonly hostKeys: readonly HostKeyInput[];
-  /** Which factors suffice. Required when more than one method is registered. @default the one method that is registered */
-  readonly auth?: AuthPolicy;
+  /** Which factors suffice, for all or by who logs in. Required when more than one method is registered. @default the one method that is registered */
+  readonly auth?: AuthPolicy | AuthPolicies;
   /** Shown to the client before the login. */
   readonly banner?: string | ((remote: RemoteEnd) => string);
   /** The software part of the identification string (RFC 4253, section 4.2). @default "Sluice" */
@@ -92,6 +105,11 @@ export const defaultLimits: Limits = {
   loginGraceMs: 60_000,
   authAttempts: 6,
   authRequests: 20,
+  authRefusalMs: 500,
+  authFailuresPerUserAndSource: 10,
+  authFailuresPerSource: 50,
+  authFailuresPerUser: 100,
+  authFailuresMs: 900_000,
   sessions: 10,
   requestsInFlight: 64,
   sessionBytes: 2 * 1024 * 1024,

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
-import { LoginProcess, type AuthAnswer, type AuthRequest, type LoginSetup } from "./auth/login.ts";
+import { LoginProcess, type LoginSetup } from "./auth/login.ts";
+import type { AuthAnswer, AuthRequest } from "./auth/request.ts";
 import type { Channel } from "./channel.ts";
 import type { Connection, ConnectionPhase, Disconnect, NegotiatedAlgorithms, RemoteEnd, User } from "./connection.ts";
 import type { Logger } from "./log.ts";
@@ -153,6 +154,7 @@ export class SshConnection implements Connection {
 
   end(reason: string): void {
     this.#reason ??= reason;
+    this.#login.end();
     this.#transport?.end();
   }
 

@@ -21,7 +21,7 @@ export const testUser: { readonly username: string; readonly password: string } 
   password: "correct horse battery staple",
 };
 
-/** What a test server is made from, beside the options of every server. */
+/** What a test server is made from, beside the options of every server. Refusals of logins are not delayed, unless `limits.authRefusalMs` says so. */
 export interface TestServerOptions extends Partial<Omit<ServerOptions, "log">> {
   /** Mounted at `/`. Absent: nothing is, and a plugin or `prepare` has to. */
   readonly fs?: FileSystemSource;
@@ -63,7 +63,13 @@ export function testHostKey(): GeneratedHostKey {
  */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const { fs, plugins = [], methods, prepare, log = capturedLog(), ...rest } = options;
-  const server = createServer({ hostKeys: [{ key: testHostKey().privateKey }], penalties: false, ...rest, log });
+  const server = createServer({
+    hostKeys: [{ key: testHostKey().privateKey }],
+    penalties: false,
+    ...rest,
+    limits: { authRefusalMs: 1, ...rest.limits },
+    log,
+  });
   for (const method of methods ?? [testMethod]) server.authenticate(method);
   if (fs !== undefined) server.mount("/", fs);
   prepare?.(server);

@@ -5,6 +5,7 @@ import {
   logLevels,
   nearest,
   type AlgorithmLists,
+  type AuthPolicies,
   type ListenOptions,
   type OptionIssue,
 } from "@sluice/core";
@@ -124,16 +125,25 @@ function numbers(defaults: object): z.ZodType {
   return strict(Object.fromEntries(Object.keys(defaults).map((key) => [key, positive.optional()])));
 }
 
+const policy = z
+  .array(
+    z.array(name).min(1, "expected at least one method"),
+    "expected alternatives such as [[password, code], [key]]",
+  )
+  .min(1, "expected at least one alternative");
+const policyShape = {
+  default: policy,
+  users: z.record(z.string(), policy).optional(),
+  groups: z.record(z.string(), policy).optional(),
+} satisfies Record<keyof AuthPolicies, z.ZodType>;
+
 // Every option of a server is one of a configuration: what core adds does not compile until it is here.
 const shape = {
   listen: byShape((value) =>
     Array.isArray(value) ? z.array(address).min(1, "expected at least one address") : address,
   ).optional(),
   hostKeys: z.array(hostKey).min(1, 'expected at least one host key; make one with "sluice hostkey"'),
-  auth: z
-    .array(z.array(name).min(1, "expected at least one method"))
-    .min(1, "expected at least one alternative")
-    .optional(),
+  auth: byShape((value) => (Array.isArray(value) ? policy : strict(policyShape))).optional(),
   banner: byShape((value) => (typeof value === "function" ? aFunction : z.string())).optional(),
   ident: name.optional(),
   plugins: z.array(plugin).optional(),

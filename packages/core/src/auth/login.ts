@@ -1,73 +1,56 @@
-import type { Connection, User } from "../connection.ts";
+import type { Connection } from "../connection.ts";
 import type { Limits } from "../options.ts";
-import { rootPath, sftpPath } from "../path.ts";
+import { ask, askForPassword, nobody, type Judged, type SecretAttempt } from "./asking.ts";
 import { keyRefused } from "./key-check.ts";
-import { readPublicKey } from "./public-key.ts";
-import type {
-  AuthAttempt,
-  AuthMethod,
-  KeyDemands,
-  Login,
-  Mechanism,
-  PublicKey,
-  Questions,
-  UserDraft,
-  Verdict,
-} from "./method.ts";
-import { refused } from "./method.ts";
+import { refused, type AuthMethod, type Login, type PublicKey, type Verdict } from "./method.ts";
+import { canonicalName } from "./name.ts";
 import type { Policy } from "./policy.ts";
-
-/** A USERAUTH_REQUEST as the transport hands it over. */
-export type AuthRequest = { readonly username: string } & (
-  | { readonly mechanism: "none" | "hostbased" }
-  | { readonly mechanism: "password"; readonly password: unknown }
-  | {
-      readonly mechanism: "publickey";
-      readonly algorithm: string;
-      readonly blob: Buffer;
-      /** Checks the signature and what is demanded of it: `true`, or why not. Absent when the client only asks whether the key would do. */
-      readonly verifySignature?: (key: PublicKey, demands: KeyDemands | undefined) => true | string;
-    }
-  | { readonly mechanism: "keyboard-interactive"; ask(questions: Questions): Promise<readonly string[]> }
-);
-
-/** What the client is to be told. */
-export type AuthAnswer =
-  | { readonly is: "accepted"; readonly user: User }
-  /** Only for a query without a signature: the key would do. */
-  | { readonly is: "usable" }
-  | { readonly is: "rejected"; readonly methods: readonly Mechanism[]; readonly partial: boolean }
-  | { readonly is: "disconnect"; readonly reason: string };
+import { Progress, type Factor } from "./progress.ts";
+import { readPublicKey } from "./public-key.ts";
+import type { AuthAnswer, AuthRequest, InteractiveRequest, PasswordRequest } from "./request.ts";
+import { asker, passwordsOf } from "./secret.ts";
+import type { Throttle } from "./throttle.ts";
+import { Turn } from "./turn.ts";
 
 /** What decides a login, beside the request. */
 export interface LoginSetup {
   readonly policy: Policy;
-  readonly limits: Pick<Limits, "authAttempts" | "authRequests">;
+  /** `authRefusalMs` may be 0 here: no refusal waits then. */
+  readonly limits: Pick<Limits, "authAttempts" | "authRequests" | "authRefusalMs">;
+  /** Counts failures across connections. */
+  readonly throttle: Throttle;
   /** Public key algorithms accepted from users. */
   readonly signatureAlgorithms: readonly string[];
   readonly guards: readonly ((login: Login) => void | Promise<void>)[];
   readonly observers: readonly ((login: Login, verdict: Verdict) => void)[];
 }
 
-const maxUsernameBytes = 255;
-const maxPasswordBytes = 1024;
-const maxPrompts = 16;
+/** Refused queries for keys wait for steps this many times shorter: a client makes one for each key it has. */
+const queryStep = 10;
+
+const left: AuthAnswer = { is: "disconnect", reason: "The client has left" };
+const tooManyFailures: AuthAnswer = { is: "disconnect", reason: "Too many authentication failures" };
 
 /** The login of one connection: counts attempts, asks the methods whose turn it is, and builds the user. */
 export class LoginProcess {
   readonly #setup: LoginSetup;
   readonly #connection: Connection;
-  readonly #proven: string[] = [];
-  readonly #drafts: UserDraft[] = [];
-  /** As it was sent with the first factor, and as the methods call the user. */
-  #username: string | undefined;
-  #name: string | undefined;
+  readonly #ended = new AbortController();
+  /** Aborted when nobody waits for this login any more. */
+  readonly #over: AbortSignal;
+  #progress: Progress;
   #requests = 0;
   #failures = 0;
+  /** Who has asked for another password, of whom; the next request may bring it. */
+  #change: { readonly method: AuthMethod; readonly username: string } | undefined;
+  /** The request that is being decided, where the client may begin another instead. */
+  #pending: { readonly turn: Turn; readonly login: Login } | undefined;
 
   constructor(setup: LoginSetup, connection: Connection) {
     this.#setup = setup;
     this.#connection = connection;
+    this.#progress = new Progress(setup.policy);
+    this.#over = AbortSignal.any([connection.signal, this.#ended.signal]);
   }
 
   /** Attempts to prove a factor that failed. */
@@ -75,31 +58,60 @@ export class LoginProcess {
     return this.#failures;
   }
 
-  /** Decides one request. Never rejects: whatever goes wrong is a refusal. */
+  /** Nobody logs in any more: the connection is ending. */
+  end(): void {
+    this.#ended.abort(new Error("The connection is ending"));
+  }
+
+  /**
+   * Decides one request, and takes as long for it as a refusal has to. Never rejects: whatever goes wrong is a refusal. A request that comes
+   * while the client is being asked takes the place of the other one (RFC 4256, section 3.1), which counts as failed.
+   */
   async decide(request: AuthRequest): Promise<AuthAnswer> {
+    this.#abandon();
+    const turn = new Turn(this.#over);
+    return turn.settle(this.#decide(request, turn));
+  }
+
+  #abandon(): void {
+    const pending = this.#pending;
+    this.#pending = undefined;
+    if (pending === undefined) return;
+    pending.turn.abandon();
+    this.#failures += 1;
+    this.#tell(pending.login, refused("The client began another attempt"));
+  }
+
+  async #decide(request: AuthRequest, turn: Turn): Promise<AuthAnswer> {
+    const change = this.#change;
+    this.#change = undefined;
     this.#requests += 1;
-    if (this.#requests > this.#setup.limits.authRequests) {
-      return { is: "disconnect", reason: "Too many authentication requests" };
-    }
+    const { authAttempts, authRequests, authRefusalMs } = this.#setup.limits;
+    if (this.#requests > authRequests) return { is: "disconnect", reason: "Too many authentication requests" };
+    if (this.#failures >= authAttempts) return tooManyFailures;
     const username = canonicalName(request.username);
     if (username === undefined) return { is: "disconnect", reason: "The user name is not acceptable" };
     // `none` only asks what may be tried (RFC 4252, section 5.2).
     if (request.mechanism === "none") return this.#rejected(false);
     if (request.mechanism === "hostbased") return this.#failed();
-    const login: Login = {
-      mechanism: request.mechanism,
-      username,
-      connection: this.#connection,
-      factors: [...this.#proven],
-    };
+    const isQuery = request.mechanism === "publickey" && request.verifySignature === undefined;
+    turn.pad(isQuery ? authRefusalMs / queryStep : authRefusalMs);
+    const { mechanism } = request;
+    const login: Login = { mechanism, username, connection: this.#connection, factors: this.#progress.proven };
     // What was proven for one user name proves nothing for another (RFC 4252, section 5).
-    if (this.#proven.length > 0 && username !== this.#username) {
+    if (this.#progress.username !== undefined && username !== this.#progress.username) {
       this.#tell(login, refused("The user name has changed"));
       return this.#failed();
     }
     if (request.mechanism === "publickey") return this.#decideKey(request, login);
-    const { method, verdict } = await this.#judge(login, () => this.#verify(login, request));
-    return this.#conclude(method, login, verdict);
+    const attempt = this.#attempt(login, request, turn);
+    if (mechanism === "keyboard-interactive") this.#pending = { turn, login };
+    const asked = change?.username === username ? change.method : undefined;
+    const judged = await this.#judge(login, () => this.#verifySecret(attempt, asked));
+    // Nobody waits for the answer: what was found out counts for nothing.
+    if (turn.signal.aborted) return left;
+    this.#pending = undefined;
+    return this.#concludeAll(judged, login);
   }
 
   async #decideKey(request: AuthRequest & { mechanism: "publickey" }, login: Login): Promise<AuthAnswer> {
@@ -109,7 +121,7 @@ export class LoginProcess {
       if (!query) this.#tell(login, refused(key));
       return query ? this.#rejected(false) : this.#failed();
     }
-    const { method, verdict } = await this.#judge(login, () => this.#verify(login, request, key));
+    const { method, verdict } = await this.#judge(login, () => this.#verify(login, key));
     if (verdict.is !== "proven") return query ? this.#rejected(false) : this.#conclude(method, login, verdict);
     const use = { remoteAddress: this.#connection.remoteAddress, nowMs: Date.now() };
     const refusal = keyRefused(key, verdict.key, use);
@@ -121,83 +133,102 @@ export class LoginProcess {
     return this.#conclude(method, login, signed === true ? verdict : refused(signed));
   }
 
-  async #judge(
-    login: Login,
-    verify: () => Promise<{ method: AuthMethod | undefined; verdict: Verdict }>,
-  ): Promise<{ method: AuthMethod | undefined; verdict: Verdict }> {
+  async #judge(login: Login, verify: () => Promise<Judged>): Promise<Judged> {
     try {
       for (const guard of this.#setup.guards) await guard(login);
       return await verify();
     } catch (error) {
-      this.#connection.log.warn({ err: error, username: login.username }, "A login was refused by an error");
-      return { method: undefined, verdict: refused(error instanceof Error ? error.message : "A guard refused") };
+      if (!this.#over.aborted)
+        this.#connection.log.warn({ err: error, username: login.username }, "A login was refused by an error");
+      return nobody(refused(error instanceof Error ? error.message : "A guard refused"));
     }
   }
 
-  /** Asks the methods of this mechanism whose turn it is, until one knows. */
-  async #verify(
-    login: Login,
-    request: AuthRequest,
-    key?: PublicKey,
-  ): Promise<{ method: AuthMethod | undefined; verdict: Verdict }> {
-    const attempt = this.#attempt(login, request, key);
-    if (typeof attempt === "string") return { method: undefined, verdict: refused(attempt) };
-    for (const method of this.#setup.policy.next(this.#proven)) {
-      if (method.mechanism !== request.mechanism) continue;
-      const verdict: unknown = await method.verify(attempt);
-      if (!isVerdict(verdict)) throw new Error(`The method "${method.name}" answered with no verdict`);
-      if (verdict.is !== "unknown") return { method, verdict };
-    }
-    return { method: undefined, verdict: { is: "unknown" } };
+  /** Asks the methods whose turn it is about a key, until one knows. */
+  #verify(login: Login, key: PublicKey): Promise<Judged> {
+    const context = { signal: this.#over, draft: this.#progress.draft };
+    return ask(this.#progress, { ...login, ...context, mechanism: "publickey", key });
   }
 
-  #attempt(login: Login, request: AuthRequest, key: PublicKey | undefined): AuthAttempt | string {
-    const { signal } = this.#connection;
-    const context = { signal, draft: joined(this.#name, this.#drafts) };
-    if (request.mechanism === "password") {
-      const { password } = request;
-      if (typeof password !== "string") return "Changing a password is not offered";
-      const bytes = Buffer.byteLength(password);
-      if (bytes === 0 || bytes > maxPasswordBytes || password.includes("\0")) return "The password is not acceptable";
-      return { ...login, ...context, mechanism: "password", password };
-    }
+  /** What a method is to verify, or why none is asked. */
+  #attempt(login: Login, request: PasswordRequest | InteractiveRequest, turn: Turn): SecretAttempt | string {
+    const context = { ...login, signal: turn.signal, draft: this.#progress.draft };
     if (request.mechanism === "keyboard-interactive") {
-      return { ...login, ...context, mechanism: "keyboard-interactive", ask: (questions) => ask(request, questions) };
+      return { ...context, mechanism: "keyboard-interactive", ask: asker(request, () => turn.heard()) };
     }
-    return key === undefined ? "There is no key" : { ...login, ...context, mechanism: "publickey", key };
+    const passwords = passwordsOf(request);
+    return typeof passwords === "string" ? passwords : { ...context, mechanism: "password", ...passwords };
+  }
+
+  /** Asks the methods whose turn it is about a password or answers, unless too many have failed. */
+  async #verifySecret(attempt: SecretAttempt | string, asked: AuthMethod | undefined): Promise<Judged> {
+    if (typeof attempt === "string") return nobody(refused(attempt));
+    const isChange = attempt.mechanism === "password" && attempt.newPassword !== undefined;
+    if (isChange && asked === undefined) return nobody(refused("Nobody asked for a new password"));
+    const counted = await this.#setup.throttle.count(attempt.username, this.#connection.remoteAddress);
+    if (typeof counted === "string") return nobody(refused(counted));
+    const isPassword = attempt.mechanism === "password";
+    try {
+      const judged = isPassword
+        ? await askForPassword(this.#progress, attempt, isChange ? asked : undefined)
+        : await ask(this.#progress, attempt);
+      const { is } = judged.verdict;
+      if (is === "proven" || is === "changeRequired") this.#inBackground(counted.takeBack());
+      return judged;
+    } catch (error) {
+      // A directory that is down has judged nothing. A client that left, or was asked questions, may have learnt something.
+      if (isPassword && !attempt.signal.aborted) this.#inBackground(counted.takeBack());
+      throw error;
+    }
   }
 
   #conclude(method: AuthMethod | undefined, login: Login, verdict: Verdict): AuthAnswer {
+    return this.#concludeAll({ method, verdict }, login);
+  }
+
+  #concludeAll({ method, verdict, before }: Judged, login: Login): AuthAnswer {
     // The client has left: nobody has logged in, and nobody is told so.
-    if (this.#connection.signal.aborted) return { is: "disconnect", reason: "The client has left" };
+    if (this.#over.aborted) return left;
+    if (method !== undefined && verdict.is === "changeRequired") {
+      this.#change = { method, username: login.username };
+      this.#tell(login, verdict);
+      return { is: "changeRequired", prompt: verdict.prompt };
+    }
     if (method === undefined || verdict.is !== "proven") {
       this.#tell(login, verdict);
       return this.#failed();
     }
-    const name = canonicalName(verdict.user.name ?? this.#name ?? login.username);
-    if (name === undefined || (this.#name !== undefined && this.#name !== name)) {
-      this.#tell(login, refused("The factors belong to different users"));
-      return this.#failed();
+    return this.#prove(login, [...(before === undefined ? [] : [before]), { method, user: verdict.user }]);
+  }
+
+  /** Notes factors that were proven, where the policy of the user goes on with them; the policy is known only now. */
+  #prove(login: Login, factors: readonly Factor[]): AuthAnswer {
+    const proofs: Login[] = [];
+    let further = this.#progress;
+    for (const factor of factors) {
+      const next = further.with(factor, login.username);
+      if (typeof next === "string") {
+        this.#tell(login, refused(next));
+        return this.#failed();
+      }
+      further = next;
+      proofs.push({ ...login, mechanism: factor.method.mechanism, factors: further.proven });
     }
-    let user: User;
-    try {
-      user = assemble(name, [...this.#drafts, verdict.user]);
-    } catch (error) {
-      this.#tell(login, refused(`The user is not usable: ${error instanceof Error ? error.message : "unknown"}`));
-      return this.#failed();
+    this.#progress = further;
+    for (const [i, { user: draft }] of factors.entries()) {
+      this.#tell(proofs[i] ?? login, { is: "proven", user: draft });
     }
-    this.#name = name;
-    this.#username = login.username;
-    this.#proven.push(method.name);
-    this.#drafts.push(verdict.user);
-    this.#tell({ ...login, factors: [...this.#proven] }, verdict);
-    return this.#setup.policy.isSatisfied(this.#proven) ? { is: "accepted", user } : this.#rejected(true);
+    const user = further.user();
+    if (typeof user === "string" || !further.isComplete) return this.#rejected(true);
+    this.#inBackground(this.#setup.throttle.loggedIn(login.username, this.#connection.remoteAddress));
+    return { is: "accepted", user };
   }
 
   #tell(login: Login, verdict: Verdict): void {
     const { log } = this.#connection;
     const fields = { username: login.username, mechanism: login.mechanism, factors: login.factors };
     if (verdict.is === "proven") log.info(fields, "A factor was proven");
+    else if (verdict.is === "changeRequired") log.info(fields, "The password has to be changed");
     else
       log.info(
         { ...fields, reason: verdict.is === "refused" ? verdict.reason : "unknown to every method" },
@@ -212,35 +243,21 @@ export class LoginProcess {
     }
   }
 
+  /** What a login is not kept waiting for. */
+  #inBackground(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      this.#connection.log.warn({ err: error }, "The store failed: logins are counted wrongly");
+    });
+  }
+
   #rejected(partial: boolean): AuthAnswer {
-    return { is: "rejected", methods: this.#setup.policy.mechanisms(this.#proven), partial };
+    return { is: "rejected", methods: this.#progress.mechanisms, partial };
   }
 
   #failed(): AuthAnswer {
     this.#failures += 1;
-    if (this.#failures >= this.#setup.limits.authAttempts) {
-      return { is: "disconnect", reason: "Too many authentication failures" };
-    }
-    return this.#rejected(false);
+    return this.#failures >= this.#setup.limits.authAttempts ? tooManyFailures : this.#rejected(false);
   }
-}
-
-/** One form of a name for every plugin: NFC, 1 to 255 bytes, nothing invisible. `undefined` where that cannot be. */
-function canonicalName(name: string): string | undefined {
-  const canonical = name.normalize("NFC");
-  if (canonical === "" || Buffer.byteLength(canonical) > maxUsernameBytes) return undefined;
-  return /[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\ufffd]/u.test(canonical) ? undefined : canonical;
-}
-
-async function ask(
-  request: AuthRequest & { mechanism: "keyboard-interactive" },
-  questions: Questions,
-): Promise<readonly string[]> {
-  if (questions.prompts.length > maxPrompts) throw new RangeError(`At most ${maxPrompts} prompts may be asked at once`);
-  const answers = await request.ask(questions);
-  if (answers.length !== questions.prompts.length)
-    throw new Error("The client answered with another number of answers");
-  return answers;
 }
 
 function signatureHolds(verify: () => unknown): true | string {
@@ -250,48 +267,4 @@ function signatureHolds(verify: () => unknown): true | string {
   } catch {
     return "The signature is wrong";
   }
-}
-
-function isVerdict(value: unknown): value is Verdict {
-  if (typeof value !== "object" || value === null) return false;
-  const verdict = value as { is?: unknown; user?: unknown; reason?: unknown };
-  if (verdict.is === "unknown") return true;
-  if (verdict.is === "refused") return typeof verdict.reason === "string";
-  return verdict.is === "proven" && isDraft(verdict.user);
-}
-
-/** A method's values come from directories and files: a list where a text belongs must not get further than this. */
-function isDraft(value: unknown): value is UserDraft {
-  if (typeof value !== "object" || value === null) return false;
-  const { name, home, groups, claims } = value as Record<keyof UserDraft, unknown>;
-  const isText = (text: unknown): boolean => text === undefined || typeof text === "string";
-  const areGroups =
-    groups === undefined || (Array.isArray(groups) && groups.every((group) => typeof group === "string"));
-  return (
-    isText(name) &&
-    isText(home) &&
-    areGroups &&
-    (claims === undefined || (typeof claims === "object" && claims !== null))
-  );
-}
-
-function assemble(name: string, drafts: readonly UserDraft[]): User {
-  const { home, groups = [], claims = {} } = joined(name, drafts);
-  return Object.freeze({
-    name,
-    home: home === undefined ? rootPath : sftpPath(home),
-    groups: Object.freeze(groups),
-    claims: Object.freeze(claims),
-  });
-}
-
-/** Groups join, claims merge, the last home wins. */
-function joined(name: string | undefined, drafts: readonly UserDraft[]): UserDraft {
-  const home = drafts.findLast((draft) => draft.home !== undefined)?.home;
-  return {
-    ...(name === undefined ? {} : { name }),
-    ...(home === undefined ? {} : { home }),
-    groups: [...new Set(drafts.flatMap((draft) => draft.groups ?? []))],
-    claims: Object.assign(Object.create(null), ...drafts.map((draft) => draft.claims ?? {})) as User["claims"],
-  };
 }

@@ -86,7 +86,7 @@ describe("Policy", () => {
     expect(policy.isSatisfied(["users"])).toBe(true);
     expect(policy.isSatisfied(["ldap", "keys"])).toBe(true);
     expect(policy.isSatisfied(["keys", "ldap"])).toBe(false);
-    expect(policy.isSatisfied(["users", "keys"])).toBe(false);
+    expect(policy.isSatisfied(["keys", "users"])).toBe(false);
   });
 
   it("asks in the order of the policy, not of registration", () => {

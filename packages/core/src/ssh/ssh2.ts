@@ -140,6 +140,12 @@ interface Ssh2ChannelEnd {
   readonly window: number;
 }
 
+/** The members of an authentication request that its types leave out. */
+export interface Ssh2AuthInternals {
+  /** Whether something was sent in answer: the next request is then one of its own. */
+  _initialResponse: boolean;
+}
+
 /** The members of a connection that its types leave out. */
 export interface Ssh2Internals {
   readonly _protocol: Ssh2Protocol;

@@ -1,7 +1,7 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { checkSignature } from "../auth/key-check.ts";
-import type { AuthAnswer, AuthRequest } from "../auth/login.ts";
+import type { AuthAnswer, AuthRequest } from "../auth/request.ts";
 import type { Questions } from "../auth/method.ts";
 import type { Channel } from "../channel.ts";
 import type { NegotiatedAlgorithms } from "../connection.ts";
@@ -26,6 +26,7 @@ import { Server, type AuthContext, type KeyboardAuthContext, type Ssh2Algorithms
 import type {
   Algorithms,
   PublicKeyAuthContext,
+  Ssh2AuthInternals,
   Ssh2Connection,
   Ssh2Internals,
   Ssh2Session,
@@ -243,11 +244,23 @@ export class Transport {
       this.#guard?.answered();
       if (answer.is === "accepted" || answer.is === "usable") context.accept();
       else if (answer.is === "rejected") context.reject([...answer.methods], answer.partial);
+      else if (answer.is === "changeRequired") this.#requestChange(context, answer.prompt);
       else this.end();
     } catch (error) {
       this.#listener.failed(error instanceof Error ? error : new Error(String(error)));
       this.end();
     }
+  }
+
+  /**
+   * ssh2's own `requestChange` loses the old password, and leaves the request in its queue: this one is answered, and what comes next is another.
+   */
+  #requestChange(context: AuthContext, prompt: string): void {
+    if (this.#client === undefined) return;
+    const { _protocol: protocol } = internals(this.#client);
+    protocol.authPasswdChg(prompt);
+    protocol._authsQueue.length = 0;
+    (context as unknown as Ssh2AuthInternals)._initialResponse = true;
   }
 
   #serveSession(client: Ssh2Connection, session: Ssh2Session): void {
@@ -346,7 +359,7 @@ function requestOf(context: AuthContext, sent: Buffer | undefined, ask: Ask): Au
   const { username } = context;
   switch (context.method) {
     case "password":
-      return { username, mechanism: "password", password: context.password };
+      return { username, mechanism: "password", ...passwordsOf(context.password) };
     case "publickey":
       return keyRequestOf(context, sent);
     case "keyboard-interactive":
@@ -356,6 +369,13 @@ function requestOf(context: AuthContext, sent: Buffer | undefined, ask: Ask): Au
     default:
       return { username, mechanism: "none" };
   }
+}
+
+/** ssh2 hands over a change of password as an object in the password's place, whatever its types say. */
+function passwordsOf(password: unknown): { readonly password: unknown; readonly newPassword?: unknown } {
+  if (typeof password !== "object" || password === null) return { password };
+  const { oldPassword, newPassword } = password as { oldPassword?: unknown; newPassword?: unknown };
+  return { password: oldPassword, newPassword: newPassword ?? "" };
 }
 
 /** ssh2 hands over RSA's signature algorithms as a key type and a hash; SHA-1 is the one without a hash. */
