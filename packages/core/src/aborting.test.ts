@@ -215,29 +215,29 @@ describe("an upload whose client", () => {
     await client.open("/old", upload);
     connection.cut();
     await gone();
-    expect(outcomes).toEqual(["aborted"]);
+    expect(outcomes).toEqual(["refused"]);
     expect(faulty.openHandles).toBe(0);
   });
 });
 
 describe("a close middleware", () => {
-  it("that refuses makes the client read why, and the backend abort", async () => {
+  it("that refuses makes the client read why, and the backend drop it", async () => {
     const { client, outcomes, faulty } = await setUp((server) =>
       server.use("close", () => Promise.reject(new SftpError("permissionDenied", "The file is infected"))),
     );
     const handle = await client.open("/old", upload);
     await client.write(handle, 0, Buffer.from("virus"));
     await expect(client.close(handle)).rejects.toMatchObject({ code: 3, message: "The file is infected" });
-    expect(outcomes).toEqual(["aborted"]);
+    expect(outcomes).toEqual(["refused"]);
     expect(faulty.openHandles).toBe(0);
     expect((await client.stat("/old")).size).toBe("old content".length);
   });
 
-  it("that answers itself and does not call next makes the backend abort", async () => {
+  it("that answers itself and does not call next makes the backend drop it", async () => {
     const { client, outcomes } = await setUp((server) => server.use("close", () => Promise.resolve()));
     const handle = await client.open("/old", upload);
     await client.close(handle);
-    expect(outcomes).toEqual(["aborted"]);
+    expect(outcomes).toEqual(["refused"]);
   });
 
   it("that fails after the file system has closed is told to the client, and what is stored stays", async () => {

@@ -1,3 +1,4 @@
+import type { Logger } from "./log.ts";
 import type { SftpPath } from "./path.ts";
 import type { Session } from "./session.ts";
 
@@ -100,8 +101,11 @@ export interface LockMask {
   readonly advisory: boolean;
 }
 
-/** `aborted`: the client vanished, or a middleware refused the close. An upload should then not be kept. */
-export type CloseOutcome = "completed" | "aborted";
+/**
+ * How a file ends. `completed`: the client closed it and nobody objected. `aborted`: the client vanished; an upload should not be
+ * taken for a whole one. `refused`: a middleware refused the open or the close; what was uploaded must not be kept.
+ */
+export type CloseOutcome = "completed" | "aborted" | "refused";
 
 /**
  * A tree of files. Three methods are required; an optional one that is absent answers `unsupported`.
@@ -154,16 +158,34 @@ export interface FileHandle {
   setAttributes?(attributes: Attributes): Promise<void>;
   /** Resolves when what was written will survive a power cut. */
   sync?(): Promise<void>;
-  /** Copies on the storage's side where it can (reflink, server-side copy). A `length` of 0 means to the end of the file. */
-  copyTo?(target: FileHandle, position: number, length: number, targetPosition: number): Promise<void>;
+  /**
+   * Copies on the storage's side where it can (reflink, server-side copy); resolves to the bytes copied. A `length` of 0 means to
+   * the end of the file. Rejects soon after `signal` is aborted, which it is when the session ends.
+   */
+  copyTo?(
+    target: FileHandle,
+    position: number,
+    length: number,
+    targetPosition: number,
+    signal?: AbortSignal,
+  ): Promise<number>;
   lock?(position: number, length: number, mask: LockMask): Promise<void>;
   unlock?(position: number, length: number): Promise<void>;
   /** Called exactly once, whatever happened. A rejection is what the client reads about its upload. */
   close(outcome: CloseOutcome): Promise<void>;
 }
 
-/** Gives each session its own view; the place for per-user roots. */
-export type FileSystemSource = FileSystem | ((session: SessionIdentity) => FileSystem | Promise<FileSystem>);
+/** What is mounted: one file system for everybody, or a function that gives each session a view of its own, such as per-user roots. */
+export type FileSystemSource = FileSystem | SessionSource;
+
+/** Makes each session's file system. A plain function will do; one that works beside the sessions has a beginning and an end. */
+export interface SessionSource {
+  (session: SessionIdentity): FileSystem | Promise<FileSystem>;
+  /** Called once, before the server serves anybody. A rejection keeps it from starting; what takes long goes on in the background. */
+  start?(log: Logger): void | Promise<void>;
+  /** Called once, when the server closes and all sessions have ended, whether or not it was started. */
+  close?(): void | Promise<void>;
+}
 
 /** What is known of a session before it has a file system. */
 export type SessionIdentity = Omit<Session, "fs" | "files">;

@@ -1,6 +1,7 @@
 import { callAll } from "./closing.ts";
 import { SetupError } from "./errors.ts";
 import type { FileSystem, FileSystemSource, SessionIdentity } from "./filesystem.ts";
+import type { Logger } from "./log.ts";
 import { MountedTree, type MountedFileSystem } from "./mounted-tree.ts";
 import { rootPath, sftpPath, type SftpPath } from "./path.ts";
 
@@ -41,6 +42,13 @@ export class Mounts {
     return this.#mounts.length === 0;
   }
 
+  /** Starts the sources that have something to start, each once however often it is mounted. */
+  async start(log: Logger): Promise<void> {
+    for (const source of new Set(this.#mounts.map((mount) => mount.source))) {
+      if (typeof source === "function") await source.start?.(log);
+    }
+  }
+
   /** What a session sees. Sources that are functions are asked for a file system of its own. */
   async open(session: SessionIdentity): Promise<Tree> {
     const opened: (MountedFileSystem & { readonly own: boolean })[] = [];
@@ -60,11 +68,9 @@ export class Mounts {
     return { fs, close: () => closeOwn(opened) };
   }
 
-  /** Closes the file systems that all sessions shared, each once however often it is mounted and this is called. */
+  /** Closes the sources, file systems that all sessions shared among them: each once however often it is mounted and this is called. */
   async close(): Promise<void> {
-    const shared = new Set<FileSystem>();
-    for (const { source } of this.#mounts.splice(0)) if (typeof source !== "function") shared.add(source);
-    await closeAll(shared);
+    await closeAll(new Set(this.#mounts.splice(0).map((mount) => mount.source)));
   }
 }
 
@@ -72,8 +78,8 @@ function closeOwn(mounts: readonly { readonly fs: FileSystem; readonly own: bool
   return closeAll(mounts.filter(({ own }) => own).map(({ fs }) => fs));
 }
 
-function closeAll(fileSystems: Iterable<FileSystem>): Promise<void> {
-  return callAll([...fileSystems].map((fs) => () => fs.close?.()));
+function closeAll(sources: Iterable<FileSystemSource>): Promise<void> {
+  return callAll([...sources].map((source) => () => source.close?.()));
 }
 
 function messageOf(error: unknown): string {

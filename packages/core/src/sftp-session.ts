@@ -290,7 +290,7 @@ export class SftpSession implements Session {
     } catch (error) {
       this.#handles.unreserve();
       // A middleware refused what the file system had already opened.
-      if (ctx.result !== undefined) await release(ctx.result as OpenFile | OpenDirectory, "aborted");
+      if (ctx.result !== undefined) await release(ctx.result as OpenFile | OpenDirectory, "refused");
       throw error;
     }
   }
@@ -300,7 +300,7 @@ export class SftpSession implements Session {
       await pipeline(ctx);
     } finally {
       // A middleware that refused, or answered itself, must not leave the file open.
-      await release(ctx.request.file, "aborted");
+      await release(ctx.request.file, "refused");
     }
   }
 

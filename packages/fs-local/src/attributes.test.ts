@@ -16,7 +16,7 @@ import {
 describe.each(variants)("attributes $title", (variant) => {
   let ground: Ground;
   beforeEach(async () => {
-    ground = await makeGround(variant);
+    ground = await makeGround(variant, { setstat: { owner: "apply" } });
     fs.writeFileSync(ground.host("f"), "0123456789");
     fs.mkdirSync(ground.host("dir"));
   });

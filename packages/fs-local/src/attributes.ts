@@ -2,7 +2,9 @@ import { constants, type Stats as NodeStats } from "node:fs";
 import { SftpError, type Attributes, type FileType, type Stats } from "@sluice/core";
 import * as calls from "./calls.ts";
 import type { HostPath } from "./containment.ts";
+import { permitted } from "./policy.ts";
 import type { Steps } from "./steps.ts";
+import type { Tree } from "./tree.ts";
 
 /** What the disk says, in the words of SFTP. */
 export function statsOf(stats: NodeStats): Stats {
@@ -31,24 +33,30 @@ function typeOf(stats: NodeStats): FileType {
   return "unknown";
 }
 
-/** The bits that a new file or directory gets: what was asked, never set-user-id, set-group-id or sticky, less the umask. */
-export function newMode(asked: number, umask: number): number {
-  return asked & 0o777 & ~umask;
+/** The bits that a new file gets: what was asked, never set-user-id, set-group-id or sticky, less the umask. */
+export function newFileMode(asked: number | undefined, tree: Modes): number {
+  return given(asked, 0o666, tree) & tree.fileMask & ~tree.umask;
 }
 
-/** Refuses what this file system cannot store. A time of creation is left out silently: copying clients always send it. */
-export function requireSettable(attributes: Attributes): void {
-  if (attributes.acl !== undefined) throw new SftpError("unsupported", "Access control lists cannot be set here");
-  if ((attributes.extended?.size ?? 0) > 0) {
-    throw new SftpError("unsupported", "Extended attributes cannot be set here");
-  }
+/** The same for a new directory. */
+export function newDirectoryMode(asked: number | undefined, tree: Modes): number {
+  return given(asked, 0o777, tree) & tree.directoryMask & ~tree.umask;
+}
+
+/** What decides on the bits of what is new. */
+type Modes = Pick<Tree, "umask" | "fileMask" | "directoryMask" | "setstat">;
+
+/** Every upload comes with a mode: where modes are not for clients to set, that one is left out rather than refused. */
+function given(asked: number | undefined, usual: number, { setstat }: Modes): number {
+  return setstat.mode === "apply" ? (asked ?? usual) & 0o777 : usual;
 }
 
 /**
  * Changes a file or directory that is held: by an open descriptor, or by a path that leads to nothing else. `stats` are what
  * it has now. Times come last, because a change of size would move them.
  */
-export function* change(target: number | HostPath, stats: NodeStats, attributes: Attributes): Steps<void> {
+export function* change(target: number | HostPath, stats: NodeStats, asked: Attributes, tree: Tree): Steps<void> {
+  const attributes = permitted(stats, asked, tree.setstat);
   const open = typeof target === "number";
   if (attributes.size !== undefined) {
     if (stats.isDirectory()) throw new SftpError("isADirectory");
@@ -62,7 +70,7 @@ export function* change(target: number | HostPath, stats: NodeStats, attributes:
   if (attributes.mode !== undefined) {
     // A folder's set-group-id and sticky bits say how it is shared; clients can neither grant them nor take them away.
     const kept = stats.isDirectory() ? stats.mode & 0o7000 : 0;
-    const mode = (attributes.mode & 0o777) | kept;
+    const mode = (attributes.mode & (stats.isDirectory() ? tree.directoryMask : tree.fileMask)) | kept;
     yield* open ? calls.fchmod(target, mode) : calls.chmod(target, mode);
   }
   const times = timesOf(stats, attributes);
@@ -82,8 +90,10 @@ function* truncate(path: HostPath, size: number): Steps<void> {
 }
 
 /** Changes a symbolic link itself. It has no bits of its own on Linux, so a mode is left out rather than refused. */
-export function* changeLink(path: HostPath, stats: NodeStats, attributes: Attributes): Steps<void> {
-  if (attributes.size !== undefined) throw new SftpError("invalidParameter", "A symbolic link has no size to set");
+export function* changeLink(path: HostPath, stats: NodeStats, asked: Attributes, tree: Tree): Steps<void> {
+  const { mode: _, ...settable } = asked;
+  if (settable.size !== undefined) throw new SftpError("invalidParameter", "A symbolic link has no size to set");
+  const attributes = permitted(stats, settable, tree.setstat);
   if (changesOwner(stats, attributes)) {
     yield* calls.lchown(path, attributes.uid ?? stats.uid, attributes.gid ?? stats.gid);
   }

@@ -1,4 +1,4 @@
-import fs, { type BigIntStats, type Dir, type Stats, type StatsFs } from "node:fs";
+import fs, { type BigIntStats, type Dir, type Dirent, type Stats, type StatsFs } from "node:fs";
 import { promisify } from "node:util";
 import type { HostPath } from "./containment.ts";
 import { step, type Steps } from "./steps.ts";
@@ -73,6 +73,11 @@ export const opendir: Calls<[path: HostPath], Dir> = step(
 export const readdir: Calls<[dir: Dir], Buffer | undefined> = step(
   (dir: Dir) => dir.readSync()?.name as Buffer | undefined,
   async (dir: Dir) => (await dir.read())?.name as Buffer | undefined,
+);
+/** The next entry, its name in bytes, with what kind of thing it is; `undefined` at the end. */
+export const readEntry: Calls<[dir: Dir], Dirent | undefined> = step(
+  (dir: Dir) => dir.readSync() ?? undefined,
+  async (dir: Dir) => (await dir.read()) ?? undefined,
 );
 export const closedir: Calls<[dir: Dir], void> = step(
   (dir: Dir) => dir.closeSync(),

@@ -1,5 +1,5 @@
 import { SftpError, textFromBytes, type Attributes, type SftpPath } from "@sluice/core";
-import { newMode } from "./attributes.ts";
+import { newDirectoryMode } from "./attributes.ts";
 import * as calls from "./calls.ts";
 import { entryPath, type Directory } from "./containment.ts";
 import type { Steps } from "./steps.ts";
@@ -9,7 +9,7 @@ import { present, requireFreeName, requireName, walk } from "./walk.ts";
 
 export function* mkdir(tree: Tree, path: SftpPath, attributes: Attributes): Steps<void> {
   requireFreeName(path);
-  const mode = newMode(attributes.mode ?? 0o777, tree.umask);
+  const mode = newDirectoryMode(attributes.mode, tree);
   yield* walk(tree, path, false, function* (place) {
     if (place.stats !== undefined) throw new SftpError("alreadyExists");
     yield* calls.mkdir(place.slot, mode);

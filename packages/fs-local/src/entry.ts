@@ -1,5 +1,6 @@
 import { SftpError, type SftpPath } from "@sluice/core";
 import * as calls from "./calls.ts";
+import { requireHardLinks } from "./hardlinks.ts";
 import { moveNew, moveNewDirectory } from "./move.ts";
 import type { Steps } from "./steps.ts";
 import type { Tree } from "./tree.ts";
@@ -49,6 +50,7 @@ function* publish(tree: Tree, upload: Upload, source: Place, target: Place, over
 
 /** Makes `path` a second name of `existing`; of a link itself, not of what it leads to. */
 export function* link(tree: Tree, path: SftpPath, existing: SftpPath): Steps<void> {
+  requireHardLinks(tree);
   requireFreeName(path);
   yield* walk(tree, existing, false, function* (source) {
     if (present(source).isDirectory()) throw new SftpError("isADirectory");

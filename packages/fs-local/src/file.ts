@@ -7,12 +7,14 @@ import {
   type OpenFlags,
   type Stats,
 } from "@sluice/core";
-import { change, requireSettable, statsOf } from "./attributes.ts";
+import { change, statsOf } from "./attributes.ts";
 import * as calls from "./calls.ts";
 import { entryPath, type Directory } from "./containment.ts";
 import { flush, readAt, writeAt } from "./data.ts";
+import { requireOneName } from "./hardlinks.ts";
+import { settable } from "./policy.ts";
 import type { Tree } from "./tree.ts";
-import { commit, discard, type Upload } from "./upload.ts";
+import { commit, commitNew, discard, type Upload } from "./upload.ts";
 
 const copyChunkBytes = 512 * 1024;
 
@@ -71,12 +73,14 @@ export class LocalFile implements FileHandle {
 
   async setAttributes(attributes: Attributes): Promise<void> {
     this.#requireOpen();
-    requireSettable(attributes);
-    if (attributes.size !== undefined) this.#requireWritable();
-    const changes = await this.#tree.owners.resolve(attributes);
+    const tree = this.#tree;
+    const changes = await tree.owners.resolve(settable(attributes, tree.setstat));
+    if (changes.size !== undefined) this.#requireWritable();
     const fd = this.#fd;
-    await this.#tree.driver.run(function* () {
-      yield* change(fd, yield* calls.fstat(fd), changes);
+    await tree.driver.run(function* () {
+      const stats = yield* calls.fstat(fd);
+      requireOneName(tree, stats);
+      yield* change(fd, stats, changes, tree);
     });
   }
 
@@ -86,7 +90,13 @@ export class LocalFile implements FileHandle {
     await this.#flush();
   }
 
-  async copyTo(target: FileHandle, position: number, length: number, targetPosition: number): Promise<void> {
+  async copyTo(
+    target: FileHandle,
+    position: number,
+    length: number,
+    targetPosition: number,
+    signal?: AbortSignal,
+  ): Promise<number> {
     this.#requireOpen();
     const from = await this.#identify();
     // The end is taken once: a copy to the end of the same file would otherwise chase its own tail.
@@ -100,12 +110,15 @@ export class LocalFile implements FileHandle {
       }
     }
     const buffer = Buffer.allocUnsafeSlow(Math.min(copyChunkBytes, total));
-    for (let done = 0; done < total;) {
+    let done = 0;
+    while (done < total) {
+      if (signal?.aborted === true) throw new SftpError("connectionLost");
       const count = await this.read(buffer.subarray(0, Math.min(buffer.length, total - done)), position + done);
-      if (count === 0) return;
+      if (count === 0) break;
       await target.write(buffer.subarray(0, count), targetPosition + done);
       done += count;
     }
+    return done;
   }
 
   async close(outcome: CloseOutcome): Promise<void> {
@@ -116,15 +129,17 @@ export class LocalFile implements FileHandle {
     if (completed && this.#tree.durable && changed) await this.#note(this.#flush());
     // Before the commit, because a network file system may only now say that there was no space.
     await this.#note(this.#tree.driver.run(() => calls.close(this.#fd)));
-    if (this.#upload !== undefined) await this.#settle(this.#upload, completed && this.#failure === undefined);
+    if (this.#upload !== undefined) await this.#settle(this.#upload, this.#failure === undefined ? outcome : "refused");
     if (completed && this.#failure !== undefined) throw this.#failure.error;
   }
 
-  async #settle(upload: Upload, keep: boolean): Promise<void> {
-    const { containment, driver, durable, uploads } = this.#tree;
+  async #settle(upload: Upload, outcome: CloseOutcome): Promise<void> {
+    const { containment, driver, durable, keepPartial, uploads } = this.#tree;
     try {
-      await driver.run(() => (keep ? commit(upload) : discard(upload)));
-      if (keep && durable) await this.#syncDirectory(upload.directory);
+      if (outcome === "completed") await driver.run(() => commit(upload));
+      else if (outcome === "aborted" && keepPartial) await driver.run(() => commitNew(upload));
+      else await driver.run(() => discard(upload));
+      if (outcome === "completed" && durable) await this.#syncDirectory(upload.directory);
     } finally {
       uploads.delete(upload);
       await driver.run(() => containment.leave(upload.directory));

@@ -10,11 +10,13 @@ import {
   type SftpPath,
   type Stats,
 } from "@sluice/core";
-import { change, changeLink, requireSettable, statsOf } from "./attributes.ts";
+import { change, changeLink, statsOf } from "./attributes.ts";
 import { mkdir, rmdir } from "./directory.ts";
 import { link, remove, rename } from "./entry.ts";
+import { requireOneName } from "./hardlinks.ts";
 import { list } from "./list.ts";
 import { open } from "./open.ts";
+import { settable } from "./policy.ts";
 import { statfs } from "./statfs.ts";
 import type { Steps } from "./steps.ts";
 import { readlink, symlink } from "./symlink.ts";
@@ -45,8 +47,7 @@ export class LocalFileSystem implements FileSystem {
   }
 
   async setAttributes(path: SftpPath, attributes: Attributes, options: { readonly follow: boolean }): Promise<void> {
-    requireSettable(attributes);
-    const changes = await this.#tree.owners.resolve(attributes);
+    const changes = await this.#tree.owners.resolve(settable(attributes, this.#tree.setstat));
     await this.#run((tree) => setAttributes(tree, path, changes, options.follow));
   }
 
@@ -118,13 +119,14 @@ function* setAttributes(tree: Tree, path: SftpPath, changes: Attributes, follow:
   yield* walk(tree, path, follow, function* (place) {
     const stats = present(place);
     if (stats.isSymbolicLink()) {
-      yield* changeLink(place.entry, stats, changes);
+      yield* changeLink(place.entry, stats, changes, tree);
       return;
     }
     const pin = yield* tree.containment.pin(place.directory, place.upload?.temporary ?? place.name);
     try {
       if (pin.stats.isSymbolicLink()) throw new SftpError("linkLoop");
-      yield* change(pin.path, pin.stats, changes);
+      requireOneName(tree, pin.stats);
+      yield* change(pin.path, pin.stats, changes, tree);
     } finally {
       yield* tree.containment.unpin(pin);
     }

@@ -1,9 +1,17 @@
-import { defineFileSystem, SetupError, type FileSystemFactory, type FileSystemSource } from "@sluice/core";
+import {
+  defineFileSystem,
+  SetupError,
+  type FileSystemFactory,
+  type FileSystemSource,
+  type Logger,
+  type SessionIdentity,
+} from "@sluice/core";
 import { LocalFileSystem } from "./filesystem.ts";
 import { localFilesOptions, type LocalFilesOptions, type LocalFilesSettings } from "./options.ts";
 import { Owners } from "./owners.ts";
-import { openRoot, prepareRoot, rootPathFor, type Root } from "./root.ts";
+import { openRoot, prepareRoot, rootPathFor, staticRootOf, type Root } from "./root.ts";
 import { missingForDescriptors } from "./selftest.ts";
+import { Sweeper } from "./sweep.ts";
 import { Uploads } from "./upload.ts";
 
 /**
@@ -28,15 +36,25 @@ function createSource(settings: LocalFilesSettings): FileSystemSource {
   prepareRoot(settings);
   const tier = missing === undefined ? "descriptors" : "host-paths";
   const shared = sharedBySessions();
+  const sweeper = new Sweeper(settings, tier);
   let warned = false;
-  return async (session) => {
+  const open = async (session: SessionIdentity): Promise<LocalFileSystem> => {
     if (tier === "host-paths" && !warned) {
       warned = true;
       session.log.warn("fs-local contains its root by best effort only: not for clients you do not trust");
     }
-    const root = await openRoot(rootPathFor(settings.root, session), settings, tier);
+    const path = rootPathFor(settings.root, session);
+    const root = await openRoot(path, settings, tier);
+    sweeper.add(path, session.log);
     return fileSystemOf(root, settings, shared);
   };
+  return Object.assign(open, {
+    start(log: Logger): void {
+      const path = staticRootOf(settings);
+      if (path !== undefined) sweeper.add(path, log);
+    },
+    close: () => sweeper.stop(),
+  });
 }
 
 function cannotContain(missing: string): SetupError {
@@ -60,18 +78,13 @@ export function sharedBySessions(): Shared {
 
 /** One session's view of a root. */
 export function fileSystemOf(root: Root, settings: LocalFilesSettings, { promised, owners }: Shared): LocalFileSystem {
-  const { symlinks, atomic, durable, umask } = settings;
   const { directory, containment, driver } = root;
-  const uploads = new Uploads(promised);
   return new LocalFileSystem({
+    ...settings,
     root: directory,
     containment,
     driver,
-    symlinks,
-    atomic,
-    durable,
-    umask,
-    uploads,
+    uploads: new Uploads(promised),
     owners,
   });
 }

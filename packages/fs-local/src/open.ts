@@ -1,8 +1,9 @@
 import { constants, type Stats } from "node:fs";
 import { SftpError, type Attributes, type OpenFlags, type SftpPath } from "@sluice/core";
-import { newMode } from "./attributes.ts";
+import { newFileMode } from "./attributes.ts";
 import * as calls from "./calls.ts";
 import { accessOf, LocalFile } from "./file.ts";
+import { requireOneName } from "./hardlinks.ts";
 import type { Steps } from "./steps.ts";
 import { temporaryName } from "./temporary.ts";
 import type { Tree } from "./tree.ts";
@@ -46,7 +47,7 @@ function* openPlace(tree: Tree, place: Place, flags: OpenFlags, attributes: Attr
   if (!flags.truncate) return new LocalFile(tree, yield* openExisting(tree, place, flags), flags);
   if (tree.atomic) {
     // The folder's permissions alone would let a file be replaced that nobody may write to.
-    yield* calls.close(yield* openExisting(tree, place, { ...flags, read: false }));
+    yield* calls.close(yield* openExisting(tree, place, { ...flags, read: false }, false));
     return yield* startUpload(tree, place, flags, attributes, stats);
   }
   const fd = yield* openExisting(tree, place, flags);
@@ -60,11 +61,12 @@ function* openPlace(tree: Tree, place: Place, flags: OpenFlags, attributes: Attr
 }
 
 /** Pinned and looked at first, so that nothing but a regular file is ever opened: not even to find out what it is. */
-function* openExisting(tree: Tree, place: Place, flags: OpenFlags): Steps<number> {
+function* openExisting(tree: Tree, place: Place, flags: OpenFlags, changes: boolean = flags.write): Steps<number> {
   const name = place.upload?.temporary ?? place.name;
   const pin = yield* tree.containment.pin(place.directory, name);
   try {
     requireRegular(pin.stats);
+    if (changes) requireOneName(tree, pin.stats);
     const safe = constants.O_NONBLOCK | constants.O_NOCTTY | tree.containment.pinFlags;
     return yield* calls.open(pin.path, accessOf(flags) | safe);
   } finally {
@@ -85,7 +87,7 @@ function* create(tree: Tree, place: Place, flags: OpenFlags, attributes: Attribu
   const fd = yield* calls.open(place.slot, accessOf(flags) | createFlags, 0o600);
   try {
     // By `fchmod`, because the process's own umask would take bits away as well.
-    yield* calls.fchmod(fd, newMode(attributes.mode ?? 0o666, tree.umask));
+    yield* calls.fchmod(fd, newFileMode(attributes.mode, tree));
   } catch (error) {
     yield* calls.close(fd);
     throw error;
@@ -109,6 +111,7 @@ function* startUpload(
       name: place.name,
       temporary: temporaryName(),
       exclusive: flags.create && flags.exclusive,
+      replaces: replaced !== undefined,
       pending: true,
     };
     tree.uploads.add(upload);
@@ -134,7 +137,7 @@ function* openTemporary(
 ): Steps<number> {
   const fd = yield* calls.open(temporaryPath(upload), accessOf(flags) | createFlags, 0o600);
   try {
-    if (replaced === undefined) yield* calls.fchmod(fd, newMode(attributes.mode ?? 0o666, tree.umask));
+    if (replaced === undefined) yield* calls.fchmod(fd, newFileMode(attributes.mode, tree));
     else yield* resemble(fd, replaced);
     return fd;
   } catch (error) {

@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { join } from "node:path";
-import { SetupError, SftpError, type FileSystemSource } from "@sluice/core";
+import { SetupError, SftpError, type SessionSource } from "@sluice/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   at,
@@ -18,16 +18,24 @@ import {
 import { localFiles } from "./index.ts";
 import type { LocalFilesOptions } from "./options.ts";
 
-type Source = Extract<FileSystemSource, (...args: never[]) => unknown>;
+type Source = SessionSource;
 
 describe("the root", () => {
   let ground: Ground;
   beforeEach(async () => {
     ground = await makeGround(variants[0]!);
   });
-  afterEach(() => ground.cleanUp());
+  const sources: Source[] = [];
+  afterEach(async () => {
+    for (const made of sources.splice(0)) await made.close!();
+    await ground.cleanUp();
+  });
 
-  const source = (options: LocalFilesOptions): Source => localFiles(options) as Source;
+  const source = (options: LocalFilesOptions): Source => {
+    const made = localFiles(options) as Source;
+    sources.push(made);
+    return made;
+  };
   const setupError = (options: LocalFilesOptions): SetupError => {
     try {
       localFiles(options);
@@ -40,8 +48,8 @@ describe("the root", () => {
 
   it("is what a session sees, until the session closes it", async () => {
     const before = descriptorsUnder(ground.base).length;
-    const one = await source({ root: ground.root })(identity("alice"));
-    const two = await source({ root: ground.root })(identity("bob"));
+    const one = await source({ root: ground.root, sweep: false })(identity("alice"));
+    const two = await source({ root: ground.root, sweep: false })(identity("bob"));
     await put(one, "/f", "shared");
     expect(await get(two, "/f")).toBe("shared");
     await one.close!();
@@ -203,6 +211,14 @@ describe("options", () => {
     [{ root: "/", symlinks: "allow" }, "symlinks"],
     [{ root: "/", atomic: "yes" }, "atomic"],
     [{ root: "/", containment: "none" }, "containment"],
+    [{ root: "/", keepPartial: 1 }, "keepPartial"],
+    [{ root: "/", sweep: "no" }, "sweep"],
+    [{ root: "/", fileMask: 0o2777 }, "fileMask"],
+    [{ root: "/", directoryMask: "8" }, "directoryMask"],
+    [{ root: "/", setstat: "drop" }, "setstat"],
+    [{ root: "/", setstat: { chmod: "ignore" } }, "setstat"],
+    [{ root: "/", setstat: { acl: "apply" } }, "setstat"],
+    [{ root: "/", hardLinks: "refuse" }, "hardLinks"],
   ])("that are wrong are refused by name: %j", (options, named) => {
     expect(() => localFiles(options as unknown as LocalFilesOptions)).toThrow(named);
   });
@@ -226,7 +242,9 @@ describe("containment by best effort", () => {
   it("does not weaken a machine that can do better", async () => {
     const ground = await makeGround(variants[0]!);
     try {
-      const made = await (localFiles({ root: ground.root, containment: "best-effort" }) as Source)(identity("alice"));
+      const made = await (localFiles({ root: ground.root, containment: "best-effort", sweep: false }) as Source)(
+        identity("alice"),
+      );
       // One for the session of the ground, one for this one.
       expect(descriptorsUnder(ground.root)).toHaveLength(2);
       await made.close!();

@@ -70,6 +70,11 @@ export function rootPathFor(root: LocalFilesSettings["root"], session: SessionId
   return resolve(path);
 }
 
+/** The host path of a root that is the same for every session. */
+export function staticRootOf({ root }: LocalFilesSettings): string | undefined {
+  return typeof root === "string" && !root.includes(userPlaceholder) ? resolve(root) : undefined;
+}
+
 function fillIn(template: string, name: string): string {
   if (!template.includes(userPlaceholder)) return template;
   if (!isDirectoryName(name)) throw noRoot(`the user name ${JSON.stringify(name)} cannot be a directory name`);

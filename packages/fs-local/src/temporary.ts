@@ -33,7 +33,9 @@ export function isAbandoned(name: string, changedMs: number): boolean {
   const [, where, pid, start] = pattern.exec(name) ?? [];
   if (where === undefined) return false;
   if (where !== machine()) return Date.now() - changedMs > foreignAgeMs;
-  return startOf(Number(pid)) !== start;
+  const running = startOf(Number(pid));
+  // Where `/proc` hides other users' processes (hidepid), only that there is one can be told: then it may be the one.
+  return running === undefined ? !isAlive(Number(pid)) : running !== start;
 }
 
 let knownMachine: string | undefined;
@@ -63,16 +65,16 @@ function startOf(pid: number): string | undefined {
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
     return text.slice(text.lastIndexOf(")") + 2).split(" ")[19];
   } catch {
-    return process.platform === "linux" ? undefined : startElsewhere(pid);
+    // Without `/proc` only being alive can be told.
+    return process.platform !== "linux" && isAlive(pid) ? "0" : undefined;
   }
 }
 
-/** Without `/proc` only being alive can be told. */
-function startElsewhere(pid: number): string | undefined {
+function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
-    return "0";
+    return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM" ? "0" : undefined;
+    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

@@ -1,6 +1,7 @@
 import type { Containment, Directory } from "./containment.ts";
 import type { Driver } from "./driver.ts";
 import type { Owners } from "./owners.ts";
+import type { AttributePolicy } from "./policy.ts";
 import type { Uploads } from "./upload.ts";
 
 /** How symbolic links are treated. */
@@ -14,7 +15,12 @@ export interface Tree {
   readonly symlinks: LinkPolicy;
   readonly atomic: boolean;
   readonly durable: boolean;
+  readonly keepPartial: boolean;
   readonly umask: number;
+  readonly fileMask: number;
+  readonly directoryMask: number;
+  readonly setstat: AttributePolicy;
+  readonly hardLinks: "allow" | "deny";
   readonly uploads: Uploads;
   readonly owners: Owners;
 }

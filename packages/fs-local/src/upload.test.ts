@@ -47,6 +47,13 @@ describe.each(variants)("uploads $title", (variant) => {
     expect(fs.readFileSync(ground.host("f"), "utf8")).toBe("old");
   });
 
+  it("leave nothing when they are refused", async () => {
+    const handle = await ground.fs.open(at("/f"), forUpload, {});
+    await handle.write(Buffer.from("refused"), 0);
+    await handle.close("refused");
+    expect(onDisk()).toEqual([]);
+  });
+
   it("replace a file at once while a reader goes on with the old content", async () => {
     await put(ground.fs, "/f", "old");
     const reader = await ground.fs.open(at("/f"), forReading, {});
@@ -289,5 +296,48 @@ describe("a write that fails", () => {
     } finally {
       await ground.cleanUp();
     }
+  });
+});
+
+describe.each(variants)("uploads whose remains are kept $title", (variant) => {
+  let ground: Ground;
+  beforeEach(async () => {
+    ground = await makeGround(variant, { keepPartial: true });
+  });
+  afterEach(() => ground.cleanUp());
+
+  const cutOff = async (path: string, outcome: "aborted" | "refused" = "aborted"): Promise<void> => {
+    const handle = await ground.fs.open(at(path), forUpload, {});
+    await handle.write(Buffer.from("half"), 0);
+    await handle.close(outcome);
+  };
+
+  it("leave what had arrived of a new file under its name, so that the client can go on from there", async () => {
+    await cutOff("/new");
+    expect(fs.readdirSync(ground.root)).toEqual(["new"]);
+    const resumed = await ground.fs.open(at("/new"), inPlace, {});
+    await resumed.write(Buffer.from(" and half"), 4);
+    await resumed.close("completed");
+    expect(fs.readFileSync(ground.host("new"), "utf8")).toBe("half and half");
+  });
+
+  it("keep the old content of a file that was to be replaced, and of one that has appeared meanwhile", async () => {
+    await put(ground.fs, "/old", "old");
+    await cutOff("/old");
+    const handle = await ground.fs.open(at("/appears"), forUpload, {});
+    await handle.write(Buffer.from("half"), 0);
+    fs.writeFileSync(ground.host("appears"), "other");
+    await handle.close("aborted");
+    expect(fs.readdirSync(ground.root).sort()).toEqual(["appears", "old"]);
+    expect(fs.readFileSync(ground.host("old"), "utf8")).toBe("old");
+    expect(fs.readFileSync(ground.host("appears"), "utf8")).toBe("other");
+  });
+
+  it("keep nothing that a middleware refused, or that a write failed in", async () => {
+    await cutOff("/refused", "refused");
+    const handle = await ground.fs.open(at("/holes"), forUpload, {});
+    expect(await refusal(handle.write(Buffer.from("x"), Number.MAX_SAFE_INTEGER))).not.toBe("accepted");
+    await handle.close("aborted");
+    expect(fs.readdirSync(ground.root)).toEqual([]);
   });
 });

@@ -15,6 +15,8 @@ export interface Upload {
   readonly temporary: string;
   /** Refuse to replace what has appeared by that name meanwhile. */
   readonly exclusive: boolean;
+  /** Whether there was a file by that name when it began. */
+  readonly replaces: boolean;
   /** Until it has been committed, dropped, or been given a name or removed by path. */
   pending: boolean;
 }
@@ -90,6 +92,22 @@ export function* commit(upload: Upload): Steps<void> {
   } catch (error) {
     yield* removeTemporary(upload);
     throw error;
+  }
+}
+
+/** Gives what there is of a new file its name, unless something has that name by now: then nothing is left. */
+export function* commitNew(upload: Upload): Steps<void> {
+  if (!upload.pending) return;
+  if (upload.replaces) {
+    yield* discard(upload);
+    return;
+  }
+  upload.pending = false;
+  try {
+    yield* moveNew(temporaryPath(upload), entryPath(upload.directory, upload.name));
+  } catch (error) {
+    yield* removeTemporary(upload);
+    if (calls.errnoOf(error) !== "EEXIST") throw error;
   }
 }
 

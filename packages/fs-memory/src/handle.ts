@@ -52,19 +52,28 @@ export class MemoryFileHandle implements FileHandle {
   async sync(): Promise<void> {}
 
   /** Copies by way of the target's own `write`, so that its limits and flags hold. */
-  async copyTo(target: FileHandle, position: number, length: number, targetPosition: number): Promise<void> {
+  async copyTo(
+    target: FileHandle,
+    position: number,
+    length: number,
+    targetPosition: number,
+    signal?: AbortSignal,
+  ): Promise<number> {
     const end = length === 0 ? this.#file.size : Math.min(position + length, this.#file.size);
     if (this.#sameFile(target) && targetPosition < end && position < targetPosition + end - position) {
       throw new SftpError("invalidParameter", "A file cannot be copied onto the part that is being copied");
     }
     const buffer = new Uint8Array(copyBytes);
-    for (let done = 0; position + done < end;) {
+    let done = 0;
+    while (position + done < end) {
+      if (signal?.aborted === true) throw new SftpError("connectionLost");
       const bytes = await this.read(buffer.subarray(0, Math.min(copyBytes, end - position - done)), position + done);
-      if (bytes === 0) return;
+      if (bytes === 0) break;
       await target.write(buffer.subarray(0, bytes), targetPosition + done);
       done += bytes;
       await setImmediate();
     }
+    return done;
   }
 
   async close(outcome: CloseOutcome): Promise<void> {

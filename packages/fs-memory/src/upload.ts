@@ -39,7 +39,7 @@ export class Upload {
     const { directory, name } = this.#name;
     if (!directory.uploads.delete(this)) return;
     const present = directory.entries.get(name);
-    if (outcome === "aborted") {
+    if (outcome !== "completed") {
       if (present === this.#file && !this.#file.shared) directory.drop(name);
       return;
     }

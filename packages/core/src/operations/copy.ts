@@ -2,18 +2,20 @@ import { SftpError } from "../errors.ts";
 import type { FileHandle } from "../filesystem.ts";
 import type { Run } from "../pipeline.ts";
 import { maxDataBytes } from "../protocol/packets.ts";
+import type { OpenFile } from "../session.ts";
 
 /** Copies on the storage's side where it can, and through this process otherwise. */
 export const copy: Run<"copy"> = async (ctx) => {
   const { from, position, length, to, toPosition } = ctx.request;
+  const { signal } = ctx;
   if (from.handle === to.handle) throw new SftpError("invalidParameter", "A file cannot be copied onto its own handle");
   try {
     if (from.handle.copyTo === undefined) throw new SftpError("unsupported");
-    await from.handle.copyTo(to.handle, position, length, toPosition);
+    to.bytesWritten += await from.handle.copyTo(to.handle, position, length, toPosition, signal);
   } catch (error) {
     // Two file systems can each copy, and yet not to each other.
     if (!SftpError.is(error) || error.status !== "unsupported") throw error;
-    await copyThrough(from.handle, position, length, to.handle, toPosition, ctx.signal);
+    await copyThrough(from.handle, position, length, to, toPosition, signal);
   }
 };
 
@@ -21,7 +23,7 @@ async function copyThrough(
   from: FileHandle,
   position: number,
   length: number,
-  to: FileHandle,
+  to: OpenFile,
   toPosition: number,
   signal: AbortSignal,
 ): Promise<void> {
@@ -32,7 +34,8 @@ async function copyThrough(
     if (signal.aborted) throw new SftpError("connectionLost");
     const bytes = await from.read(buffer.subarray(0, Math.min(buffer.length, total - copied)), position + copied);
     if (bytes === 0) return;
-    await to.write(buffer.subarray(0, bytes), toPosition + copied);
+    await to.handle.write(buffer.subarray(0, bytes), toPosition + copied);
     copied += bytes;
+    to.bytesWritten += bytes;
   }
 }
