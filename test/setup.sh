@@ -19,6 +19,10 @@ ruby                  # runs the three below
 ruby-net-sftp         # SFTP v1 to v6, asks for v6
 ruby-ed25519          # Ed25519 keys for net-ssh
 ruby-bcrypt-pbkdf     # private keys in OpenSSH's format for net-ssh
+slapd                 # OpenLDAP: users in a directory
+ldap-utils            # ldapmodify, to change what is in it
+samba-ad-dc           # Active Directory's other implementation
+samba-ad-provision    # what a new domain is made from
 "
 names=$(printf '%s' "$packages" | sed 's/#.*//')
 

@@ -26,7 +26,6 @@ export interface Search {
 /** Active Directory would answer a search from its root with references to other partitions (MS-ADTS, section 3.1.1.3.4.1.4). */
 const domainScope = "1.2.840.113556.1.4.1339";
 const passwordModify = "1.3.6.1.4.1.4203.1.11.1";
-const whoAmI = "1.3.6.1.4.1.4203.1.11.3";
 
 /**
  * One connection to one server, for one operation at a time. Each has a time limit, and ends with the signal. After an error other than
@@ -116,12 +115,6 @@ export class Client {
       if (error instanceof Answer && error.code === 32) return undefined;
       throw error;
     }
-  }
-
-  /** The authorization identity of the connection (RFC 4532): `dn:…` or `u:…`. */
-  async whoAmI(signal: AbortSignal): Promise<string> {
-    const { value } = await this.#run("extended", signal, () => this.#protocol.exop(whoAmI));
-    return value ?? "";
   }
 
   /** Changes a password by the extended operation of RFC 3062. */

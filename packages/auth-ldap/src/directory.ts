@@ -25,6 +25,7 @@ export interface Person {
 
 const activeDirectoryFilter =
   "(&(objectCategory=person)(objectClass=user)(|(sAMAccountName={username})(userPrincipalName={username})))";
+const boundFilter = "(&(objectClass=user)(|(userPrincipalName={bound})(sAMAccountName={username})))";
 const maxNames = 10_000;
 
 /** What the methods ask of a directory, with connections that are shared where they may be. */
@@ -146,15 +147,23 @@ export class Directory {
     await this.bindAs(dn, password, signal, async () => {});
   }
 
-  /** The user as whom a connection is bound, by what the directory says rather than by what was sent. */
-  async self(client: Client, boundAs: string | undefined, username: string, signal: AbortSignal): Promise<Person> {
-    const rootDse = await this.#rootDses.of(client, signal);
-    const entry =
-      boundAs === undefined
-        ? await this.#whoeverThisIs(client, rootDse.defaultBase, signal)
-        : await client.read(boundAs, this.#attributes, signal);
+  /** The user as whom a connection is bound: by a distinguished name, or by a name of Active Directory. */
+  async self(
+    client: Client,
+    bound: { readonly name: string; readonly isDn: boolean },
+    username: string,
+    signal: AbortSignal,
+  ): Promise<Person> {
+    const { defaultBase, activeDirectory } = await this.#rootDses.of(client, signal);
+    const names = new Map([
+      ["bound", bound.name],
+      ["username", username],
+    ]);
+    const entry = bound.isDn
+      ? await client.read(bound.name, this.#attributes, signal)
+      : await this.#accountOf(client, names, defaultBase, signal);
     if (entry === undefined) throw new Doubt(`${username} may not read the own entry`);
-    return { entry, name: nameOf(this.settings, entry, rootDse.activeDirectory) };
+    return { entry, name: nameOf(this.settings, entry, activeDirectory) };
   }
 
   /** Changes a password, over the user's own connection or, where that is not bound, over one that searches. */
@@ -201,12 +210,18 @@ export class Directory {
     return groupsOf(groups, { client, rootDse, entry, username: name, signal });
   }
 
-  async #whoeverThisIs(client: Client, base: string | undefined, signal: AbortSignal): Promise<Entry | undefined> {
-    const identity = await client.whoAmI(signal);
-    if (/^dn:./i.test(identity)) return client.read(identity.slice(3), this.#attributes, signal);
-    const account = /^u:(?:[^\\]*\\)?([^\\]+)$/i.exec(identity)?.[1];
-    if (account === undefined || base === undefined) throw new Doubt("the directory does not say who has bound");
-    const filter = fillFilter("(sAMAccountName={account})", new Map([["account", account]]));
+  /**
+   * The account that a name of Active Directory means. It takes such a name for a userPrincipalName first, and then for a sAMAccountName: where both
+   * lead to one entry, that is who has bound.
+   */
+  async #accountOf(
+    client: Client,
+    names: ReadonlyMap<string, string>,
+    base: string | undefined,
+    signal: AbortSignal,
+  ): Promise<Entry | undefined> {
+    if (base === undefined) throw new Doubt("the directory does not say where its users are; use a distinguished name");
+    const filter = fillFilter(boundFilter, names);
     const [entry] = await client.search(
       { base, scope: "sub", filter, attributes: this.#attributes, limit: 1 },
       signal,

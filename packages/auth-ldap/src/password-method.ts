@@ -81,22 +81,21 @@ export class PasswordMethod implements AuthMethod<"password"> {
     const byDn = isName(template);
     if (!byDn && oddInAccount.test(username)) return unknown();
     const name = fill(template, new Map([["username", username]]), byDn ? escapeValue : (value) => value);
+    const bound = { name, isDn: byDn };
+    const ownDn = async (by: Client): Promise<string> =>
+      (await this.#directory.self(by, bound, username, signal)).entry.dn;
     return this.#directory.bindAs(name, passwords.old, signal, async (client, answer) => {
       const state = passwordState(answer);
       if (state.is === "refused") return refused(state.reason);
       const judge = async (by: Client): Promise<Verdict> => {
-        const person = await this.#directory.self(by, byDn ? name : undefined, username, signal);
+        const person = await this.#directory.self(by, bound, username, signal);
         const groups = await this.#directory.groupsBy(by, person, signal);
         const bar = this.#bar(person, groups);
         return bar === undefined ? this.#proven(attempt, person, groups) : refused(bar);
       };
       if (state.is === "right" && passwords.new === undefined) return judge(client);
       // Only a distinguished name can be given a new password; before the change, the entry may be out of sight.
-      const dn = byDn
-        ? name
-        : state.is === "right"
-          ? (await this.#directory.self(client, undefined, username, signal)).entry.dn
-          : undefined;
+      const dn = byDn ? name : state.is === "right" ? await ownDn(client) : undefined;
       if (dn === undefined || (state.is === "due" && !state.bound))
         return refused(`${reasonOf(state)}, which needs search and bind`);
       const change = await this.#change(state, client, dn, passwords, signal);
