@@ -10,7 +10,7 @@ describe("a method that asks at the prompt alone", () => {
 describe("where a code may be appended", () => {
   const options = { mode: "both" } as const;
 
-  it("it is taken off when it would be accepted, and is not used up by that", async () => {
+  it("the code is taken off when it would be accepted, and is not used up by that", async () => {
     const { enroll, code, detach, login } = bench(options);
     const secret = await enroll();
     const detached = { password: "hunter2", answers: [code(secret)] };

@@ -1,5 +1,5 @@
 import { memoryStore } from "@sluice/core";
-import { authMethodSuite, runSuite } from "@sluice/testing";
+import { authAttempt, authMethodSuite, runSuite } from "@sluice/testing";
 import { describe, expect, it } from "vitest";
 import { bench, failingStore, secretOf, start, testKey } from "../test/support.ts";
 import { base32Of } from "./secrets.ts";
@@ -307,18 +307,15 @@ describe("a secret in a claim", () => {
   });
 });
 
-describe("a client that leaves", () => {
-  it("is refused when it gives no answer", async () => {
-    const { method } = bench();
-    const { authAttempt } = await import("@sluice/testing");
-    const ask = async (): Promise<string[]> => Promise.reject(new Error("The client left"));
-    const attempt = authAttempt(
-      "keyboard-interactive",
-      { username: "alice", credentials: { ask } },
-      {
-        signal: AbortSignal.abort(),
-      },
-    );
-    expect(await method.verify(attempt)).toEqual({ is: "refused", reason: "the client left" });
+describe("a client", () => {
+  it.each([
+    [AbortSignal.abort(), "the client left"],
+    [new AbortController().signal, "the client gave no answer"],
+  ])("that gives no answer is refused, and no wrong code is counted", async (signal, reason) => {
+    const { method, registrar } = bench();
+    const ask = async (): Promise<string[]> => Promise.reject(new Error("The client gave up"));
+    const attempt = authAttempt("keyboard-interactive", { username: "alice", credentials: { ask } }, { signal });
+    expect(await method.verify(attempt)).toEqual({ is: "refused", reason });
+    expect((await registrar.status("alice")).failures).toBe(0);
   });
 });

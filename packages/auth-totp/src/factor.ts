@@ -51,11 +51,12 @@ export class Factor {
       const found = await this.#parts.secrets.find(user, attempt.draft);
       if (found.is === "absent" && !this.#isRequired(attempt.draft)) return this.#proven();
       // Who is not enrolled is asked as well, so that nobody learns who is.
-      const [answer = ""] = await attempt.ask(questions);
+      const answer = await answerOf(attempt);
+      if (answer === undefined)
+        return refused(attempt.signal.aborted ? "the client left" : "the client gave no answer");
       const verdict = await this.#limit.attempt(user, () => this.#try(user, found, answer, attempt));
       return verdict === "limited" ? this.#refusedByLimit(user) : verdict;
     } catch (error) {
-      if (attempt.signal.aborted) return refused("the client left");
       this.#parts.log.error({ err: error, user }, "A one-time code could not be checked");
       return refused(`the code could not be checked: ${error instanceof Error ? error.message : "unknown"}`);
     }
@@ -108,6 +109,14 @@ export class Factor {
 /** Who codes may be used again by: the same software at the same address. */
 export function clientOf({ connection }: Pick<AuthAttempt, "connection">): string {
   return `${connection.remoteAddress} ${connection.client}`.slice(0, 512);
+}
+
+async function answerOf(attempt: AuthAttempt<"keyboard-interactive">): Promise<string | undefined> {
+  try {
+    return (await attempt.ask(questions))[0];
+  } catch {
+    return undefined;
+  }
 }
 
 function wrong(reason: string): Tried<Verdict> {

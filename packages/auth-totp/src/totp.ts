@@ -17,7 +17,7 @@ const lookedAt = 1000;
  *
  * @example
  * createServer({ hostKeys, auth: [["password", "totp"], ["authorized-keys"]] });
- * server.register(lmdbStore({ directory: "./state" }), users({ file: "./users.yaml" }), totp({ key: { file: "./totp.key" } }));
+ * server.register(lmdbStore({ path: "./store" }), users({ file: "./users.yaml" }), totp({ key: { file: "./totp.key" } }));
  */
 export const totp: PluginFactory<TotpOptions> = definePlugin({
   name: "auth-totp",

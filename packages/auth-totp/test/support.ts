@@ -84,7 +84,7 @@ export function bench(options: TotpOptions = {}, store: Store = memoryStore(), c
       return { ...verdict, asked };
     },
     async detach(password, attempt = {}) {
-      return method.detach!(attemptOf("password", { password }, attempt));
+      return method.detach?.(attemptOf("password", { password }, attempt));
     },
   };
 }
@@ -109,8 +109,8 @@ const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /** A secret as an app would read it; decoded here by another way than the server's. */
 export function secretOf(base32: string, { algorithm = "sha1", digits = 6, period = 30 }: TotpOptions = {}): Secret {
-  const bits = [...base32].map((letter) => letters.indexOf(letter).toString(2).padStart(5, "0")).join("");
-  const bytes = bits.match(/.{8}/g)!.map((byte) => Number.parseInt(byte, 2));
+  const bits = Array.from(base32, (letter) => letters.indexOf(letter).toString(2).padStart(5, "0")).join("");
+  const bytes = (bits.match(/.{8}/g) ?? []).map((byte) => Number.parseInt(byte, 2));
   return { bytes: Uint8Array.from(bytes), algorithm, digits, period };
 }
 

@@ -3,6 +3,7 @@ import { checkCommand } from "./commands/check.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { hostkeyCommand } from "./commands/hostkey.ts";
 import { serveCommand } from "./commands/serve.ts";
+import { totpCommand } from "./commands/totp.ts";
 import { userCommand } from "./commands/user.ts";
 import { Failure, isSetupError, usersFileLines } from "./failure.ts";
 import { version } from "./version.ts";
@@ -23,7 +24,14 @@ function program(): Command {
     .version(`sluice ${version}`, "-V, --version", "print the version")
     .helpCommand("help [command]", "print the help of a command")
     .addHelpText("after", examples);
-  for (const command of [serveCommand(), checkCommand(), explainCommand(), hostkeyCommand(), userCommand()]) {
+  for (const command of [
+    serveCommand(),
+    checkCommand(),
+    explainCommand(),
+    hostkeyCommand(),
+    totpCommand(),
+    userCommand(),
+  ]) {
     sluice.addCommand(command);
   }
   configure(sluice);
