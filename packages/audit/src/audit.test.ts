@@ -20,7 +20,7 @@ describe("a login", () => {
   it("has a record with its factors, and with the reason where it was refused", async () => {
     const { connect, records } = await audited();
     await connect({ username: testUser.username, ident: "WinSCP_6.3", address: "203.0.113.7", port: 4711 });
-    await expect(connect({ username: "mallory", password: "guess" })).rejects.toThrow();
+    await expect(connect({ username: "mallory", password: "guess" })).rejects.toThrow(/./);
     const [good, bad] = records().filter((record) => record.type === "login");
     expect(good).toMatchObject({
       outcome: "ok",
@@ -44,7 +44,7 @@ describe("a session", () => {
     await client.readFile("/old");
     await client.writeFile("/new", "0123456789");
     await client.mkdir("/made");
-    await expect(client.rmdir("/old")).rejects.toThrow();
+    await expect(client.rmdir("/old")).rejects.toThrow(/./);
     await client.open("/old");
     connection.cut();
     await idle();
@@ -132,7 +132,7 @@ describe("a transfer", () => {
       },
     );
     const client = await (await connect()).sftp();
-    await expect(client.writeFile("/new", "virus")).rejects.toThrow();
+    await expect(client.writeFile("/new", "virus")).rejects.toThrow(/./);
     expect(only(records(), "transfer")).toMatchObject({
       outcome: "refused",
       status: "permissionDenied",
@@ -197,7 +197,7 @@ describe("a transfer", () => {
     );
     const client = await (await connect()).sftp();
     const handle = await client.open("/new", upload);
-    for (let i = 0; i < 5; i++) await expect(client.write(handle, i, Buffer.from("x"))).rejects.toThrow();
+    for (let i = 0; i < 5; i++) await expect(client.write(handle, i, Buffer.from("x"))).rejects.toThrow(/./);
     await client.close(handle);
     await close();
     expect(only(records(), "transfer")).toMatchObject({
@@ -213,7 +213,7 @@ describe("an operation", () => {
     const client = await (await connect()).sftp();
     await client.stat("/old");
     await client.list("/");
-    await expect(client.stat("/missing")).rejects.toThrow();
+    await expect(client.stat("/missing")).rejects.toThrow(/./);
     await client.rename("/old", "/new");
     await client.setstat("/new", { mode: 0o600 });
     await client.remove("/new");
@@ -238,8 +238,8 @@ describe("an operation", () => {
       },
     );
     const client = await (await connect()).sftp();
-    await expect(client.remove("/old")).rejects.toThrow();
-    await expect(client.stat("/old")).rejects.toThrow();
+    await expect(client.remove("/old")).rejects.toThrow(/./);
+    await expect(client.stat("/old")).rejects.toThrow(/./);
     const refusal = {
       outcome: "refused",
       path: "/old",
@@ -313,7 +313,7 @@ describe("the file", () => {
     await (await (await second.connect()).sftp()).mkdir("/y");
     await second.close();
     const found = await verifyLog([{ path: first.file, compressed: false }], { keys: [keyBeside(first.file)!] });
-    expect(found).toMatchObject({ damage: undefined, first: 1, checkpoints: 2, unfinished: false });
+    expect(found).toMatchObject({ damage: undefined, first: 1, checkpoints: 2 });
     expect(found.keys).toHaveLength(1);
     expect(second.records().map((record) => record.seq)).toEqual(second.records().map((_, i) => i + 1));
     expect(second.records().filter((record) => record["event"] === "start")).toHaveLength(2);

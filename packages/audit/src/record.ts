@@ -206,7 +206,7 @@ const checkpoint = z
 /** The schema of a record; `schema/record.v1.json` is made from it. */
 export const recordSchema: z.ZodType<AuditRecord> = z
   .discriminatedUnion("type", [login, session, operation, transfer, announced, log, checkpoint])
-  .meta({ title: "Sluice audit record, version 1" }) as z.ZodType<AuditRecord>;
+  .meta({ title: "Sluice audit record, version 1" });
 
 /** What every record has. */
 export interface RecordHead {

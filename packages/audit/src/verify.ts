@@ -36,8 +36,6 @@ export interface Verification {
   readonly keys: readonly string[];
   /** Records that are gone by retention, as a record in the log says; `undefined` where none says so. */
   readonly retiredTo: number | undefined;
-  /** Whether a process stopped in the middle of a record. */
-  readonly unfinished: boolean;
 }
 
 /** What a log is held against. */
@@ -70,20 +68,25 @@ export function keyBeside(path: string): string | undefined {
  */
 export async function verifyLog(files: readonly SourceFile[], options: VerifyOptions = {}): Promise<Verification> {
   const chain = new Chain((options.keys ?? []).map(readPublicKey), options.head);
+  let lines = 0;
   for (const file of files) {
+    lines = 0;
     for await (const { bytes, number, whole } of readLinesOf(file)) {
+      lines = number;
       if (typeof bytes === "string") return chain.result({ file: file.path, line: number, what: bytes });
-      if (!whole) {
-        const isLast = file === files.at(-1);
-        if (isLast && !unseal(bytes).record) return chain.end(file.path, number, true);
-        return chain.result({ file: file.path, line: number, what: "the line does not end with a newline" });
-      }
+      if (!whole) return chain.result({ file: file.path, line: number, what: unfinished(bytes) });
       const opened = unseal(bytes);
       const what = opened.record === undefined ? opened.problem : chain.add(opened.record);
       if (what !== undefined) return chain.result({ file: file.path, line: number, what });
     }
   }
-  return chain.end(files.at(-1)?.path ?? "", 0, false);
+  return chain.end(files.at(-1)?.path ?? "", lines);
+}
+
+function unfinished(bytes: Buffer): string {
+  return unseal(bytes).record === undefined
+    ? "the line is not finished: a crash has torn it, or somebody has cut it"
+    : "the line does not end with a newline";
 }
 
 /** Lines, or in place of the bytes why there are no more. */
@@ -145,13 +148,13 @@ class Chain {
     return undefined;
   }
 
-  end(file: string, line: number, unfinished: boolean): Verification {
-    if (this.#found) return this.result(undefined, unfinished);
+  end(file: string, line: number): Verification {
+    if (this.#found) return this.result(undefined);
     const what = "no record has the expected head: records have been removed, or this is another log";
-    return this.result({ file, line, what }, unfinished);
+    return this.result({ file, line, what });
   }
 
-  result(damage: Damage | undefined, unfinished = false): Verification {
+  result(damage: Damage | undefined): Verification {
     return {
       damage,
       records: this.#records,
@@ -162,7 +165,6 @@ class Chain {
       checkpointAt: this.#checkpointAt,
       keys: [...this.#keys.keys()],
       retiredTo: this.#retiredTo,
-      unfinished,
     };
   }
 

@@ -6,6 +6,7 @@ import { startTestServer, type TestServer, type TestServerOptions } from "@sluic
 import { onTestFinished } from "vitest";
 import { audit } from "../src/audit.ts";
 import { AuditLog, type LogOptions } from "../src/log.ts";
+export { logOptions } from "./fixture-options.ts";
 import type { AuditOptions } from "../src/options.ts";
 import { recordSchema, type AuditRecord } from "../src/record.ts";
 
@@ -36,20 +37,6 @@ export async function audited(
   });
   onTestFinished(() => started.close());
   return { ...started, file, records: () => recordsIn(file) };
-}
-
-/** What a log is opened with in tests: small, and quiet about time. */
-export function logOptions(file: string, more: Partial<LogOptions> = {}): LogOptions {
-  return {
-    file,
-    durability: "os",
-    rotateBytes: 64 * 1024 * 1024,
-    rotateMs: 86_400_000,
-    archive: { compress: false, maxFiles: 100, maxAgeMs: Infinity },
-    checkpointRecords: 1000,
-    checkpointMs: 60_000,
-    ...more,
-  };
 }
 
 /** A log, and what it reported. */

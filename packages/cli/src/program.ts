@@ -1,4 +1,5 @@
 import { Command, CommanderError } from "commander";
+import { auditCommand } from "./commands/audit.ts";
 import { checkCommand } from "./commands/check.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { hostkeyCommand } from "./commands/hostkey.ts";
@@ -31,6 +32,7 @@ function program(): Command {
     hostkeyCommand(),
     totpCommand(),
     userCommand(),
+    auditCommand(),
   ]) {
     sluice.addCommand(command);
   }
