@@ -106,6 +106,7 @@ export {
 } from "./plugin.ts";
 export { checkEntry, checkPrefix, Store, sumOf, type Expiry } from "./store.ts";
 export { isMemoryStore, memoryStore } from "./memory-store.ts";
+export { readSize } from "./size.ts";
 export { ServiceContainer, type Services, type ServiceScope } from "./services.ts";
 export type { Explainer, Explanation, Question } from "./question.ts";
 export type { Extension, ExtensionFields } from "./extension.ts";
