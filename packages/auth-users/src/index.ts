@@ -7,6 +7,6 @@ export { editUsersFile, listUsers } from "./edit.ts";
 export type { NewUser, UsersEditor } from "./editor.ts";
 export type { KeySummary, UserSummary } from "./summary.ts";
 export { parseKey, type AuthorizedKey } from "./key.ts";
-export type { KeyOptions } from "./key-options.ts";
+export type { Authority, KeyOptions } from "./key-options.ts";
 export type { AddressList } from "./address.ts";
 export { Mistake } from "./mistake.ts";

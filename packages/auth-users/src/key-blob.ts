@@ -10,12 +10,22 @@ const curves: ReadonlyMap<string, { readonly crv: string; readonly size: number 
   ["nistp521", { crv: "P-521", size: 66 }],
 ]);
 
+const fidoEd25519 = "sk-ssh-ed25519@openssh.com";
+const fidoEcdsa = "sk-ecdsa-sha2-nistp256@openssh.com";
+
 /** Key types that a line may have. */
 export const keyTypes: readonly string[] = [
   "ssh-ed25519",
   "ssh-rsa",
   ...[...curves.keys()].map((curve) => `ecdsa-sha2-${curve}`),
+  fidoEd25519,
+  fidoEcdsa,
 ];
+
+/** Whether a FIDO authenticator holds keys of this type (PROTOCOL.u2f of OpenSSH). */
+export function isFido(type: string): boolean {
+  return type === fidoEd25519 || type === fidoEcdsa;
+}
 
 /**
  * Checks a public key in the encoding of RFC 4253, section 6.6: that it is what it says, whole, and strong enough.
@@ -26,9 +36,10 @@ export function checkKeyBlob(type: string, blob: Buffer): void {
   const fields = fieldsOf(blob);
   if (fields[0]?.toString("latin1") !== type) throw new Mistake(`the key is not of the type ${type}, as the line says`);
   const parts = fields.slice(1);
-  if (type === "ssh-ed25519") checkEd25519(parts);
+  if (isFido(type) && (parts.pop()?.length ?? 0) === 0) throw new Mistake("the security key names no application");
+  if (type === "ssh-ed25519" || type === fidoEd25519) checkEd25519(parts);
   else if (type === "ssh-rsa") checkRsa(parts);
-  else checkEcdsa(type.slice("ecdsa-sha2-".length), parts);
+  else checkEcdsa(/nistp\d+/.exec(type)?.[0] ?? "", parts);
 }
 
 function fieldsOf(blob: Buffer): Buffer[] {

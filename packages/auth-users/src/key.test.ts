@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { ecdsaKey, ed25519Key, rsaKey, rsaKeyOf, testKey } from "../test/support.ts";
+import { ecdsaKey, ed25519Key, fidoKey, rsaKey, rsaKeyOf, testKey } from "../test/support.ts";
 import { parseKey } from "./key.ts";
 
 const { key, line } = ed25519Key();
@@ -11,10 +11,13 @@ describe("an authorized_keys line", () => {
     ["ecdsa-sha2-nistp384", () => ecdsaKey("384")],
     ["ecdsa-sha2-nistp521", () => ecdsaKey("521")],
     ["ssh-rsa", () => rsaKey(2048)],
+    ["sk-ssh-ed25519@openssh.com", () => fidoKey("ed25519")],
+    ["sk-ecdsa-sha2-nistp256@openssh.com", () => fidoKey("ecdsa")],
   ])("of the type %s is read", (type, make) => {
     const made = make();
     const read = parseKey(made.line);
-    expect(read).toMatchObject({ type, comment: "", from: undefined, expiresAt: undefined });
+    expect(read).toMatchObject({ type, comment: "", from: undefined, expiresAt: undefined, authority: undefined });
+    expect(read).toMatchObject({ touchRequired: true, verifyRequired: false });
     expect(read.blob.equals(made.key.blob)).toBe(true);
     expect(read.fingerprint).toBe(made.key.fingerprint);
   });
@@ -69,11 +72,26 @@ describe("an authorized_keys line", () => {
     ["two lines", `${line}\n${line}`, "one line"],
     ["another file format", "---- BEGIN SSH2 PUBLIC KEY ----\nAAAA", "ssh-keygen -i"],
     ["a private key", "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blbn", "is not a line as in authorized_keys"],
-    ["a security key", "sk-ssh-ed25519@openssh.com AAAA alice", "sk-ssh-ed25519@openssh.com are not supported"],
-    ["an ECDSA security key", "sk-ecdsa-sha2-nistp256@openssh.com AAAA", "are not supported"],
+    ["a security key that is cut off", "sk-ssh-ed25519@openssh.com AAAA", "cut off or malformed"],
+    ["a security key without an application", fidoWith([Buffer.alloc(32, 1)]), "well-formed Ed25519"],
+    [
+      "a security key with an empty application",
+      fidoWith([Buffer.alloc(32, 1), Buffer.alloc(0)]),
+      "names no application",
+    ],
+    [
+      "a security key with a field too many",
+      fidoWith([Buffer.alloc(32, 1), Buffer.from("ssh:"), Buffer.from("ssh:")]),
+      "well-formed Ed25519",
+    ],
+    ["a security key of another kind", "sk-webauthn@example.org AAAA", "are not supported"],
     ["a certificate", "ssh-ed25519-cert-v01@openssh.com AAAA", "are not supported"],
     ["a DSA key", "ssh-dss AAAA", "ssh-dss are not supported"],
-    ["a certification authority", `cert-authority ${line}`, "certificates are not supported"],
+    [
+      "a certificate as an authority",
+      "cert-authority ssh-ed25519-cert-v01@openssh.com AAAA",
+      "ssh-ed25519-cert-v01@openssh.com are not supported",
+    ],
   ])("is refused for %s", (_, text, why) => {
     expect(() => parseKey(text)).toThrow(why);
   });
@@ -81,7 +99,13 @@ describe("an authorized_keys line", () => {
   it.each([
     ['permitopen="host:22"', 'option "permitopen" is not supported'],
     ['environment="A=b"', 'option "environment" is not supported'],
-    ["no-touch-required", 'option "no-touch-required" is not supported'],
+    ["no-touch-required", "option no-touch-required is for security keys"],
+    ["verify-required", "option verify-required is for security keys"],
+    ['verify-required="yes"', "takes no value"],
+    ['principals="alice"', "is for keys with the option cert-authority"],
+    ["cert-authority,principals", "needs a value"],
+    ['cert-authority,principals=""', "has an empty name"],
+    ['cert-authority,principals="alice,,bob"', "has an empty name"],
     ["pty", 'option "pty" is not supported'],
     ['expirytime="20271231"', 'did you mean "expiry-time"'],
     ['no-pty="yes"', "takes no value"],
@@ -104,6 +128,33 @@ describe("an authorized_keys line", () => {
     expect(parseKey(`${options} ${line}`).blob.equals(key.blob)).toBe(true);
   });
 });
+
+describe("an authorized_keys line with a security key", () => {
+  it("may do without a touch, and demand verification", () => {
+    const { line: fido } = fidoKey("ed25519");
+    expect(parseKey(`no-touch-required ${fido}`)).toMatchObject({ touchRequired: false, verifyRequired: false });
+    expect(parseKey(`Verify-Required,restrict ${fido}`)).toMatchObject({ touchRequired: true, verifyRequired: true });
+  });
+});
+
+describe("an authorized_keys line with an authority", () => {
+  it("is for the user's own name, or for principals", () => {
+    expect(parseKey(`cert-authority ${line}`).authority).toEqual({ principals: undefined });
+    expect(parseKey(`cert-authority,principals="alice,Ame\u0301lie" ${line}`).authority).toEqual({
+      principals: ["alice", "Am\u00e9lie"],
+    });
+  });
+
+  it("may have the options of security keys, which are of what it certifies", () => {
+    const read = parseKey(`cert-authority,no-touch-required,verify-required,from="10.0.0.0/8" ${line}`);
+    expect(read).toMatchObject({ touchRequired: false, verifyRequired: true });
+    expect(read.from?.allows("10.0.0.1")).toBe(true);
+  });
+});
+
+function fidoWith(fields: readonly Buffer[]): string {
+  return testKey("sk-ssh-ed25519@openssh.com", fields).line;
+}
 
 function rsaWith(fields: readonly Buffer[]): string {
   return testKey("ssh-rsa", fields).line;

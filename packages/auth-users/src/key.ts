@@ -1,6 +1,6 @@
 import { fingerprintOf } from "@sluice/core";
-import { checkKeyBlob, keyTypes } from "./key-blob.ts";
-import { parseKeyOptions, type KeyOptions } from "./key-options.ts";
+import { checkKeyBlob, isFido, keyTypes } from "./key-blob.ts";
+import { noOptions, parseKeyOptions, type KeyOptions } from "./key-options.ts";
 import { Mistake } from "./mistake.ts";
 
 /** One line of `authorized_keys` (sshd(8)). */
@@ -34,7 +34,7 @@ export function parseKey(line: string): AuthorizedKey {
     .split(/[ \t]+/);
   if (!isKeyType(type))
     throw new Mistake("is not a key; a line as in authorized_keys is needed: type, base64, comment");
-  const kept = options === "" ? { from: undefined, expiresAt: undefined } : parseKeyOptions(options);
+  const kept = options === "" ? noOptions : parseKeyOptions(options);
   if (!keyTypes.includes(type)) {
     throw new Mistake(`keys of the type ${type} are not supported; use ${keyTypes.slice(0, 3).join(", ")} …`);
   }
@@ -42,7 +42,14 @@ export function parseKey(line: string): AuthorizedKey {
   if (encoded === "" || blob.toString("base64") !== encoded)
     throw new Mistake("the key is not whole: its base64 is malformed");
   checkKeyBlob(type, blob);
+  if (!isFido(type) && kept.authority === undefined) checkPlain(kept);
   return { ...kept, type, blob, fingerprint: fingerprintOf(blob), comment: comment.join(" ") };
+}
+
+/** What only a security key can do is not asked of another. */
+function checkPlain({ touchRequired, verifyRequired }: KeyOptions): void {
+  const name = verifyRequired ? "verify-required" : touchRequired ? undefined : "no-touch-required";
+  if (name !== undefined) throw new Mistake(`option ${name} is for security keys (sk-…)`);
 }
 
 /** Up to the first blank that is not inside double quotes. */

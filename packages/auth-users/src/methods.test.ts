@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Verdict } from "@sluice/core";
 import { authAttempt, authMethodSuite, runSuite } from "@sluice/testing";
 import { describe, expect, it, vi } from "vitest";
-import { cheapHash, ed25519Key, rsaKey, temporaryDirectory, TestLog } from "../test/support.ts";
+import { cheapHash, ed25519Key, fidoKey, rsaKey, temporaryDirectory, TestLog } from "../test/support.ts";
 import { Directory } from "./directory.ts";
 import { keyMethod } from "./key-method.ts";
 import * as passwords from "./password.ts";
@@ -13,6 +13,9 @@ const alice = ed25519Key();
 const build = rsaKey(2048);
 const stale = ed25519Key();
 const other = ed25519Key();
+
+const [plainFido, untouched, verified] = [fidoKey("ed25519"), fidoKey("ecdsa"), fidoKey("ed25519")];
+const [ca, teamCa] = [ed25519Key(), ed25519Key()];
 
 const file = `
 users:
@@ -40,6 +43,15 @@ users:
     password: ${cheapHash("correct horse")}
     keys: ["${alice.line}"]
     expires: 2999-01-01T00:00:00Z
+  keyed:
+    keys:
+      - ${plainFido.line}
+      - no-touch-required ${untouched.line}
+      - verify-required ${verified.line}
+  certified:
+    keys:
+      - cert-authority ${ca.line}
+      - cert-authority,principals="team,crew",no-touch-required,verify-required ${teamCa.line}
   bare: {}
   shut: { disabled: true }
 `;
@@ -107,6 +119,8 @@ const provenAlice = {
   user: { name: "alice", home: "/projects", groups: ["staff"], claims: { department: "sales" } },
 };
 
+const provenByKey = { ...provenAlice, key: { touch: true, verification: false } };
+
 describe("a password", () => {
   it("proves the user whom the file describes", async () => {
     expect(await byPassword("alice", "correct horse")).toEqual(provenAlice);
@@ -162,7 +176,7 @@ describe("a password", () => {
 
 describe("a key", () => {
   it("proves the user whom the file describes", async () => {
-    expect(await byKey("alice", alice)).toEqual(provenAlice);
+    expect(await byKey("alice", alice)).toEqual(provenByKey);
     expect((await byKey("future", alice)).is).toBe("proven");
   });
 
@@ -180,7 +194,7 @@ describe("a key", () => {
 
   it("counts only from where it may come", async () => {
     for (const address of ["10.0.0.4", "::ffff:10.200.0.1"])
-      expect(await byKey("alice", build, address)).toEqual(provenAlice);
+      expect(await byKey("alice", build, address)).toEqual(provenByKey);
     for (const address of ["10.0.0.5", "::ffff:10.0.0.5", "192.0.2.1", "2001:db8::1", ""]) {
       expect(await byKey("alice", build, address)).toEqual({ is: "refused", reason: "address not allowed by from=" });
     }
@@ -189,5 +203,58 @@ describe("a key", () => {
   it("is compared whole: neither its type nor its fingerprint counts", async () => {
     const forged = { key: { ...alice.key, blob: other.key.blob } };
     expect((await byKey("alice", { ...alice, ...forged })).is).toBe("refused");
+  });
+
+  it("that is a security key is demanded what its line says", async () => {
+    expect(await byKey("keyed", plainFido)).toMatchObject({ key: { touch: true, verification: false } });
+    expect(await byKey("keyed", untouched)).toMatchObject({ key: { touch: false, verification: false } });
+    expect(await byKey("keyed", verified)).toMatchObject({ key: { touch: true, verification: true } });
+  });
+});
+
+/** A certificate as core shows it to methods. */
+function certified(authority: typeof alice, principals: readonly string[]): typeof alice {
+  const certificate = {
+    key: other.key,
+    serial: 1n,
+    keyId: "a certificate",
+    principals,
+    validAfter: 0n,
+    validBefore: 2n ** 64n - 1n,
+    authority: authority.key,
+    criticalOptions: new Map(),
+    extensions: new Map(),
+  };
+  const blob = Buffer.from("a certificate's blob");
+  return { line: "", key: { type: "ssh-ed25519-cert-v01@openssh.com", blob, fingerprint: "SHA256:", certificate } };
+}
+
+describe("a certificate", () => {
+  it("of an authority in the user's lines counts for the user's name, and names the authority", async () => {
+    expect(await byKey("certified", certified(ca, ["x", "certified"]))).toMatchObject({
+      is: "proven",
+      user: { name: "certified" },
+      key: { authority: ca.key.blob, touch: true, verification: false },
+    });
+    expect((await byKey("certified", certified(ca, ["alice"]))).is).toBe("refused");
+    expect((await byKey("certified", certified(ca, []))).is).toBe("refused");
+  });
+
+  it("counts for the principals of the line in place of the user's name", async () => {
+    expect(await byKey("certified", certified(teamCa, ["team"]))).toMatchObject({
+      is: "proven",
+      key: { authority: teamCa.key.blob, touch: false, verification: true },
+    });
+    expect((await byKey("certified", certified(teamCa, ["certified"]))).is).toBe("refused");
+  });
+
+  it("of another authority is left to other methods, unless the user is barred", async () => {
+    expect(await byKey("certified", certified(other, ["certified"]))).toEqual({ is: "unknown" });
+    expect(await byKey("alice", certified(alice, ["alice"]))).toEqual({ is: "unknown" });
+    expect(await byKey("blocked", certified(other, ["blocked"]))).toEqual({ is: "refused", reason: "disabled" });
+  });
+
+  it("is needed: an authority does not log in by its own key", async () => {
+    expect(await byKey("certified", ca)).toEqual({ is: "refused", reason: "key not authorised" });
   });
 });

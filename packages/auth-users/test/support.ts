@@ -31,6 +31,18 @@ export function ed25519Key(): TestKey {
   return testKey("ssh-ed25519", [Buffer.from(jwk(publicKey, "x"), "base64url")]);
 }
 
+export function fidoKey(kind: "ed25519" | "ecdsa"): TestKey {
+  const application = Buffer.from("ssh:");
+  if (kind === "ed25519") {
+    const { publicKey } = generateKeyPairSync("ed25519");
+    return testKey("sk-ssh-ed25519@openssh.com", [Buffer.from(jwk(publicKey, "x"), "base64url"), application]);
+  }
+  const { publicKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
+  const point = Buffer.concat(["x", "y"].map((name) => Buffer.from(jwk(publicKey, name), "base64url")));
+  const fields = [Buffer.from("nistp256"), Buffer.concat([Buffer.of(4), point]), application];
+  return testKey("sk-ecdsa-sha2-nistp256@openssh.com", fields);
+}
+
 export function ecdsaKey(curve: "256" | "384" | "521"): TestKey {
   const { publicKey } = generateKeyPairSync("ec", { namedCurve: `P-${curve}` });
   const point = Buffer.concat([
