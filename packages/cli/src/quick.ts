@@ -1,10 +1,9 @@
-import { createServer, type ListenAddress, type LogLevel } from "@sluice/core";
+import { createServer, runUntilSignal, type ListenAddress, type LogLevel } from "@sluice/core";
 import { localFiles } from "@sluice/fs-local";
 import { readFileSync, statSync } from "node:fs";
 import { networkInterfaces } from "node:os";
 import { resolve } from "node:path";
 import { Failure, reasonOf } from "./failure.ts";
-import { untilSignal } from "./lifecycle.ts";
 import { checked } from "./prompt.ts";
 import { onePassword, randomPassword, refuseChanges } from "./quick-login.ts";
 import { openState, stateDirectory, type KeptState } from "./state.ts";
@@ -44,10 +43,11 @@ export async function serveDirectory(directory: string, options: QuickOptions): 
     const shownPassword = options.passwordFile === undefined ? password : `as in ${options.passwordFile}`;
     process.stdout.write(welcome({ root, readOnly: options.readOnly === true, address, state, user, shownPassword }));
   };
-  return untilSignal(server, start, () => {
+  const closing = (): void => {
     const rest = server.connections.size > 0 ? "; transfers may finish, a second Ctrl-C ends them" : "";
     process.stdout.write(`\nClosing${rest}\n`);
-  });
+  };
+  return runUntilSignal(server, { start, closing });
 }
 
 function existingDirectory(directory: string): string {

@@ -1,5 +1,5 @@
+import { runUntilSignal } from "@sluice/core";
 import { located, makeServer, openConfig } from "./config/open.ts";
-import { untilSignal } from "./lifecycle.ts";
 
 /** Serves what a configuration says until the process is asked to end. @returns the exit code */
 export async function serveConfig(named: string | undefined): Promise<number> {
@@ -8,5 +8,5 @@ export async function serveConfig(named: string | undefined): Promise<number> {
   const listen = async (): Promise<void> => {
     for (const where of assembled.listen) await located(assembled, () => server.listen(where));
   };
-  return untilSignal(server, listen, () => server.log.info("Closing; transfers may finish"));
+  return runUntilSignal(server, { start: listen, closing: () => server.log.info("Closing; transfers may finish") });
 }
