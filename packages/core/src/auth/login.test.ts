@@ -1,10 +1,10 @@
-import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Connection } from "../connection.ts";
 import { memoryStore } from "../memory-store.ts";
 import { Writer } from "../protocol/writer.ts";
 import { LoginProcess, type LoginSetup } from "./login.ts";
 import {
+  changeRequired,
   proven,
   refused,
   unknown,
@@ -800,169 +800,273 @@ describe("publickey", () => {
   });
 });
 
-/** What a method does with a request of the model, by the method's name. */
-type Does = "proven" | "proven as bob" | "refused" | "unknown" | "throws" | "nonsense";
-interface Message {
-  readonly mechanism: Mechanism | "none" | "hostbased";
-  readonly does: Readonly<Record<string, Does>>;
-  readonly signature: "none" | "good" | "bad";
-}
-const registered: readonly (readonly [name: string, mechanism: Mechanism])[] = [
-  ["users", "password"],
-  ["ldap", "password"],
-  ["keys", "publickey"],
-  ["users", "publickey"],
-  ["code", "keyboard-interactive"],
-  ["sms", "keyboard-interactive"],
-];
-const factorNames = ["users", "ldap", "keys", "code", "sms"];
+describe("A password that has to be changed", () => {
+  const expiring = passwords("users", ({ password: text, newPassword }) => {
+    if (text !== "old") return refused("wrong");
+    if (newPassword === undefined) return changeRequired("It has expired");
+    return newPassword === "short" ? changeRequired("Too short") : proven({ claims: { newPassword } });
+  });
+  const change = (newPassword: unknown, text = "old", username = "alice"): AuthRequest => ({
+    username,
+    mechanism: "password",
+    password: text,
+    newPassword,
+  });
 
-/** The rules of RFC 4252 and of the policy once more, as plainly as they can be written. */
-class Model {
-  readonly #policy: AuthPolicy;
-  readonly #limits: { readonly authAttempts: number; readonly authRequests: number };
-  readonly proven: string[] = [];
-  readonly told: string[] = [];
-  #name: string | undefined;
-  #failures = 0;
-  #requests = 0;
-
-  constructor(policy: AuthPolicy, limits: { readonly authAttempts: number; readonly authRequests: number }) {
-    this.#policy = policy;
-    this.#limits = limits;
-  }
-
-  get #next(): (typeof registered)[number][] {
-    const open = this.#policy.filter((sequence) => this.proven.every((name, i) => sequence[i] === name));
-    const names = open.map((sequence) => sequence[this.proven.length]);
-    const once = names.filter((name, i) => name !== undefined && names.indexOf(name) === i);
-    return once.flatMap((name) => registered.filter(([other]) => other === name));
-  }
-
-  #rejected(partial: boolean): unknown {
-    const mechanisms = this.#next.map(([, mechanism]) => mechanism);
-    return { is: "rejected", methods: mechanisms.filter((one, i) => mechanisms.indexOf(one) === i), partial };
-  }
-
-  #fail(verdict?: "refused" | "unknown"): unknown {
-    if (verdict !== undefined) this.told.push(`${verdict} [${this.proven.join()}]`);
-    this.#failures += 1;
-    if (this.#failures < this.#limits.authAttempts) return this.#rejected(false);
-    return { is: "disconnect", reason: "Too many authentication failures" };
-  }
-
-  decide(message: Message): unknown {
-    this.#requests += 1;
-    if (this.#requests > this.#limits.authRequests) {
-      return { is: "disconnect", reason: "Too many authentication requests" };
-    }
-    if (message.mechanism === "none") return this.#rejected(false);
-    if (message.mechanism === "hostbased") return this.#fail();
-    const isQuery = message.mechanism === "publickey" && message.signature === "none";
-    const turn = this.#next.filter(([, mechanism]) => mechanism === message.mechanism);
-    const knowing = turn.find(([name]) => message.does[name] !== "unknown");
-    const does = knowing === undefined ? "unknown" : message.does[knowing[0]]!;
-    const isProven = does.startsWith("proven");
-    if (isQuery) return isProven ? { is: "usable" } : this.#rejected(false);
-    if (does === "unknown") return this.#fail("unknown");
-    if (!isProven || knowing === undefined) return this.#fail("refused");
-    if (message.mechanism === "publickey" && message.signature === "bad") return this.#fail("refused");
-    const name = does === "proven as bob" ? "bob" : (this.#name ?? "alice");
-    if (this.#name !== undefined && this.#name !== name) return this.#fail("refused");
-    this.#name = name;
-    this.proven.push(knowing[0]);
-    this.told.push(`proven [${this.proven.join()}]`);
-    const isComplete = this.#policy.some((sequence) => sequence.join() === this.proven.join());
-    if (!isComplete) return this.#rejected(true);
-    return { is: "accepted", user: { name, home: "/", groups: [...new Set(this.proven)], claims: {} } };
-  }
-}
-
-describe("A login, compared with a small model over random messages", () => {
-  const act = (name: string, does: Readonly<Record<string, Does>>): Verdict => {
-    switch (does[name]) {
-      case "proven":
-        return proven({ groups: [name] });
-      case "proven as bob":
-        return proven({ groups: [name], name: "bob" });
-      case "refused":
-        return refused("no");
-      case "unknown":
-        return unknown();
-      case "throws":
-        throw new Error("down");
-      default:
-        return "yes" as unknown as Verdict;
-    }
-  };
-  const parse = (text: string): Readonly<Record<string, Does>> => JSON.parse(text) as Record<string, Does>;
-  const methods = registered.map(([name, mechanism]) => {
-    if (mechanism === "password") return passwords(name, ({ password: text }) => act(name, parse(text)));
-    if (mechanism === "publickey") {
-      return keys(name, ({ key }) => act(name, parse(Buffer.from(key.blob.subarray(19)).toString())));
-    }
-    return codes(name, async ({ ask }) => {
-      const [text = ""] = await ask({ prompts: [{ text: "?", echo: true }] });
-      return act(name, parse(text));
+  it("is asked for, and logs in once it is changed; asking counts as no failure", async () => {
+    const one = bench([expiring]);
+    expect(await one.decide(password("old"))).toEqual({ is: "changeRequired", prompt: "It has expired" });
+    expect(await one.decide(change("short"))).toEqual({ is: "changeRequired", prompt: "Too short" });
+    expect(await one.decide(change("long enough"))).toMatchObject({
+      is: "accepted",
+      user: { claims: { newPassword: "long enough" } },
     });
-  });
-  const requestOf = ({ mechanism, does, signature }: Message): AuthRequest => {
-    const text = JSON.stringify(does);
-    switch (mechanism) {
-      case "password":
-        return password(text);
-      case "publickey":
-        return signature === "none" ? query(ed25519(text)) : signed(ed25519(text), () => signature === "good");
-      case "keyboard-interactive":
-        return keyboard(() => Promise.resolve([text]));
-      default:
-        return mechanism === "none" ? none : { username: "alice", mechanism };
-    }
-  };
-
-  const outcome: fc.Arbitrary<Does> = fc.oneof(
-    fc.constant<Does>("proven"),
-    fc.constantFrom<Does[]>("proven as bob", "refused", "unknown", "throws", "nonsense"),
-  );
-  const message: fc.Arbitrary<Message> = fc.record({
-    mechanism: fc.oneof(
-      { weight: 8, arbitrary: fc.constantFrom("password", "publickey", "keyboard-interactive") },
-      { weight: 2, arbitrary: fc.constantFrom("none", "hostbased") },
-    ),
-    does: fc.record(Object.fromEntries(factorNames.map((name) => [name, outcome]))),
-    signature: fc.constantFrom("none", "good", "good", "bad"),
-  });
-  const sequence = fc.uniqueArray(fc.constantFrom(...factorNames), { minLength: 1, maxLength: 3 });
-  const limits = fc.record({
-    authAttempts: fc.integer({ min: 1, max: 6 }),
-    authRequests: fc.integer({ min: 1, max: 20 }),
+    expect(reasons(one)).toEqual(["changeRequired", "changeRequired", "proven"]);
+    expect(one.login.failures).toBe(0);
   });
 
-  it("gives the same answers, tells observers the same, and never rejects", async () => {
-    const answers = new Map<string, number>();
-    await fc.assert(
-      fc.asyncProperty(
-        fc.array(sequence, { minLength: 1, maxLength: 4 }),
-        limits,
-        fc.array(message, { minLength: 1, maxLength: 22 }),
-        async (policy, limit, messages) => {
-          const model = new Model(policy, limit);
-          const { decide, told } = bench(methods, { policy, limits: limit });
-          for (const one of messages) {
-            const answer = await decide(requestOf(one));
-            expect(answer).toEqual(model.decide(one));
-            const kind = answer.is === "rejected" && answer.partial ? "partial" : answer.is;
-            answers.set(kind, (answers.get(kind) ?? 0) + 1);
-            if (answer.is === "accepted" || answer.is === "disconnect") break;
-          }
-          expect(told.map(({ login, verdict }) => `${verdict.is} [${login.factors.join()}]`)).toEqual(model.told);
-        },
-      ),
-      { numRuns: 3000 },
-    );
-    // A property that never logs anybody in would hold for a server that does not either.
-    for (const kind of ["accepted", "usable", "partial", "rejected", "disconnect"]) {
-      expect(answers.get(kind) ?? 0).toBeGreaterThan(50);
+  it("is not changed where nobody asked for it, or after something else was tried", async () => {
+    const one = bench([expiring], { limits: { authAttempts: 20 } });
+    expect(await one.decide(change("long enough"))).toEqual(rejected("password"));
+    await one.decide(password("old"));
+    await one.decide(none);
+    expect(await one.decide(change("long enough"))).toEqual(rejected("password"));
+    await one.decide(password("old"));
+    expect(await one.decide(change("long enough", "old", "bob"))).toEqual(rejected("password"));
+    expect(reasons(one).filter((reason) => reason === "Nobody asked for a new password")).toHaveLength(3);
+  });
+
+  it("is changed by the method that asked, and by no other", async () => {
+    const asked: string[] = [];
+    const other = passwords("other", ({ newPassword }) => {
+      asked.push(String(newPassword));
+      return unknown();
+    });
+    const one = bench([other, expiring], { policy: [["other"], ["users"]] });
+    await one.decide(password("old"));
+    expect(await one.decide(change("long enough"))).toMatchObject({ is: "accepted" });
+    expect(asked).toEqual(["undefined"]);
+  });
+
+  it.each([
+    ["empty", ""],
+    ["too long", "a".repeat(1025)],
+    ["with NUL", "a\0b"],
+    ["a list", ["new"]],
+    ["null", null],
+  ])("is not changed to one that is %s", async (_, text) => {
+    const one = bench([expiring]);
+    await one.decide(password("old"));
+    expect(await one.decide(change(text))).toEqual(rejected("password"));
+    expect(reasons(one).at(-1)).toBe("The new password is not acceptable");
+  });
+
+  it("is a matter of passwords: another method that asks for it has answered nothing", async () => {
+    const one = bench([keys("keys", () => changeRequired("another key"))]);
+    expect(await one.decide(signed(ed25519("k")))).toEqual(rejected("publickey"));
+    expect(reasons(one)).toEqual(['The method "keys" asks for another password, and is no password method']);
+  });
+});
+
+describe("A code at the end of a password", () => {
+  const seen: string[] = [];
+  const first = passwords("first", ({ password: text }) => {
+    seen.push(text);
+    return text === "right" ? proven({ groups: ["staff"], claims: { secret: "s" } }) : refused("wrong");
+  });
+  const detaching = (verify: Verify<"keyboard-interactive">): AuthMethod =>
+    ({
+      name: "code",
+      mechanism: "keyboard-interactive",
+      verify,
+      detach: ({ password: text }) =>
+        /\d{6}$/.test(text) ? { password: text.slice(0, -6), answers: [text.slice(-6)] } : undefined,
+    }) satisfies AuthMethod<"keyboard-interactive">;
+  const prompts = [{ text: "Code: ", echo: false }];
+  const second = detaching(async ({ ask }) => ((await ask({ prompts }))[0] === "123456" ? proven() : refused("old")));
+  const policy = [["first", "code"]];
+
+  it("proves both factors in one request, and observers are told of each", async () => {
+    const one = bench([first, second], { policy });
+    expect(await one.decide(password("right123456"))).toMatchObject({ is: "accepted", user: { groups: ["staff"] } });
+    expect(one.told.map(({ login }) => `${login.mechanism} ${login.factors.join()}`)).toEqual([
+      "password first",
+      "keyboard-interactive first,code",
+    ]);
+  });
+
+  it("is one failed attempt when either half is wrong, and the client cannot tell which", async () => {
+    const one = bench([first, second], { policy });
+    expect(await one.decide(password("right000000"))).toEqual(rejected("password"));
+    expect(await one.decide(password("wrong123456"))).toEqual(rejected("password"));
+    expect(reasons(one)).toEqual(["old", "wrong"]);
+    expect(one.login.failures).toBe(2);
+    expect(await one.decide(password("right"))).toEqual(partial("keyboard-interactive"));
+  });
+
+  it("leaves a password that is none: it does not reach the method", async () => {
+    seen.length = 0;
+    const one = bench([first, second], { policy });
+    expect(await one.decide(password("123456"))).toEqual(rejected("password"));
+    expect(seen).toEqual([]);
+    expect(reasons(one)).toEqual(["The password is not acceptable without the answers at its end"]);
+  });
+
+  it("is given once: a second question rejects, and so does one with other prompts", async () => {
+    const twice = detaching(async ({ ask }) => {
+      await ask({ prompts });
+      await ask({ prompts });
+      return proven();
+    });
+    const two = detaching(async ({ ask }) => (await ask({ prompts: [...prompts, ...prompts] }), proven()));
+    for (const method of [twice, two]) {
+      expect(await bench([first, method], { policy }).decide(password("right123456"))).toEqual(rejected("password"));
     }
+  });
+
+  it("is looked for only where the policy has the code right after the password", async () => {
+    const other = passwords("other", ({ password: text }) => (text === "right123456" ? proven() : refused("wrong")));
+    const one = bench([other, second, first], { policy: [["other"], ["first", "code"]] });
+    expect(await one.decide(password("right123456"))).toMatchObject({ is: "accepted" });
+  });
+
+  it("proves nothing for a user whose policy does not go on with it", async () => {
+    const one = bench([first, second, keys("keys", () => proven())], {
+      policy: { default: [["first", "code"]], groups: { staff: [["first", "keys"]] } },
+    });
+    expect(await one.decide(password("right123456"))).toEqual(rejected("password"));
+    expect(await one.decide(password("right"))).toEqual(partial("publickey"));
+  });
+
+  it("is seen together with what the password's factor says of the user", async () => {
+    const drafts: unknown[] = [];
+    const looking = detaching(({ draft, factors }) => {
+      drafts.push(draft.claims?.["secret"], factors);
+      return proven();
+    });
+    await bench([first, looking], { policy }).decide(password("right123456"));
+    expect(drafts).toEqual(["s", ["first"]]);
+  });
+});
+
+describe("An attempt that the client abandons", () => {
+  it("proves nothing, whatever comes of it, counts as failed, and its signal is aborted", async () => {
+    let signal: AbortSignal | undefined;
+    let settle: (verdict: Verdict) => void = () => undefined;
+    const slow = codes("code", async (attempt) => {
+      ({ signal } = attempt);
+      await attempt.ask({ prompts: [] }).catch(() => undefined);
+      return new Promise((resolve) => (settle = resolve));
+    });
+    const one = bench([slow, passwords("users", () => proven())], { policy: [["code"], ["users", "code"]] });
+    let asked = (): void => undefined;
+    const asking = new Promise<void>((resolve) => (asked = resolve));
+    const abandoned = one.decide(keyboard(() => (asked(), Promise.reject(new Error("gone")))));
+    await asking;
+    expect(await one.decide(password())).toEqual(partial("keyboard-interactive"));
+    expect(await abandoned).toMatchObject({ is: "disconnect" });
+    expect(signal?.aborted).toBe(true);
+    settle(proven());
+    expect(reasons(one)).toEqual(["The client began another attempt", "proven"]);
+    expect(one.login.failures).toBe(1);
+  });
+});
+
+describe("A login whose client has left, or whose time is over", () => {
+  it("ends with it, even when a method never settles", async () => {
+    let signal: AbortSignal | undefined;
+    const one = bench([
+      passwords("users", (attempt) => {
+        ({ signal } = attempt);
+        setImmediate(() => one.login.end());
+        return new Promise(() => undefined);
+      }),
+    ]);
+    const answer = one.decide(password());
+    expect(await answer).toEqual({ is: "disconnect", reason: "The client has left" });
+    expect(signal?.aborted).toBe(true);
+    expect(await one.decide(password())).toMatchObject({ is: "disconnect" });
+    expect(one.told).toEqual([]);
+  });
+
+  it("asks no method any more", async () => {
+    let asked = 0;
+    const one = bench([passwords("users", () => ((asked += 1), proven()))]);
+    const answer = one.decide(password());
+    one.login.end();
+    expect(await answer).toMatchObject({ is: "disconnect" });
+    expect(asked).toBe(0);
+  });
+
+  it("does not wait for a refusal's time", async () => {
+    const one = bench([passwords("users", () => refused("wrong"))], { limits: { authRefusalMs: 3_600_000 } });
+    const answer = one.decide(password());
+    setImmediate(() => one.login.end());
+    expect(await answer).toMatchObject({ is: "disconnect" });
+  });
+});
+
+describe("Throttled logins", () => {
+  const strict = (): Throttle =>
+    new Throttle(memoryStore(), {
+      authFailuresPerUserAndSource: 2,
+      authFailuresPerSource: 100,
+      authFailuresPerUser: 100,
+      authFailuresMs: 60_000,
+    });
+
+  it("ask no method for passwords and codes, look like any refusal, and leave keys alone", async () => {
+    let asked = 0;
+    const users = passwords("users", ({ password: text }) => {
+      asked += 1;
+      return text === "right" ? proven() : refused("wrong");
+    });
+    const shared = strict();
+    const policy = [["users"], ["keys"]];
+    const guess = bench([users, keys("keys", () => proven())], { policy, throttle: shared });
+    await guess.decide(password("a"));
+    await guess.decide(password("b"));
+    const later = bench([users, keys("keys", () => proven())], { policy, throttle: shared });
+    expect(await later.decide(password("right"))).toEqual(rejected("password", "publickey"));
+    expect(reasons(later)).toEqual(["Too many failed logins of this user from this source"]);
+    expect(asked).toBe(2);
+    expect(await later.decide(signed(ed25519("k")))).toMatchObject({ is: "accepted" });
+  });
+
+  it("count no password that a broken directory could not judge, and every one that was right", async () => {
+    const shared = strict();
+    const broken = passwords("users", () => {
+      throw new Error("LDAP is down");
+    });
+    for (let i = 0; i < 5; i++) await bench([broken], { throttle: shared }).decide(password());
+    for (let i = 0; i < 5; i++) {
+      expect(await bench([anybody], { throttle: shared }).decide(password())).toMatchObject({ is: "accepted" });
+    }
+  });
+
+  it("count codes whose method failed: it may have asked, and said something", async () => {
+    const shared = strict();
+    const broken = codes("code", async ({ ask }) => {
+      await ask({ prompts: [{ text: "?", echo: true }] });
+      throw new Error("down");
+    });
+    const request = keyboard(() => Promise.resolve(["1"]));
+    for (let i = 0; i < 2; i++) await bench([broken], { throttle: shared }).decide(request);
+    const one = bench([codes("code", () => proven())], { throttle: shared });
+    expect(await one.decide(request)).toEqual(rejected("keyboard-interactive"));
+  });
+
+  it("are refused when the store fails, except by key", async () => {
+    const store = Object.assign(memoryStore(), { add: () => Promise.reject(new Error("The disk is full")) });
+    const broken = new Throttle(store, {
+      authFailuresPerUserAndSource: 2,
+      authFailuresPerSource: 2,
+      authFailuresPerUser: 2,
+      authFailuresMs: 1000,
+    });
+    const one = bench([anybody, keys("keys", () => proven())], { policy: [["anybody"], ["keys"]], throttle: broken });
+    expect(await one.decide(password())).toEqual(rejected("password", "publickey"));
+    expect(reasons(one)).toEqual(["The disk is full"]);
+    expect(await one.decide(signed(ed25519("k")))).toMatchObject({ is: "accepted" });
   });
 });

@@ -167,6 +167,7 @@ export class LoginProcess {
     if (isChange && asked === undefined) return nobody(refused("Nobody asked for a new password"));
     const counted = await this.#setup.throttle.count(attempt.username, this.#connection.remoteAddress);
     if (typeof counted === "string") return nobody(refused(counted));
+    attempt.signal.throwIfAborted();
     const isPassword = attempt.mechanism === "password";
     try {
       const judged = isPassword

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { proven, type AuthMethod, type AuthPolicy, type Mechanism } from "./method.ts";
-import { Policy } from "./policy.ts";
+import { proven, type AuthMethod, type AuthPolicies, type AuthPolicy, type Mechanism } from "./method.ts";
+import { Policy, type KnownUser } from "./policy.ts";
 
 const method = (name: string, mechanism: Mechanism): AuthMethod => ({ name, mechanism, verify: () => proven() });
 const ldap = method("ldap", "password");
@@ -118,5 +118,81 @@ describe("Policy", () => {
         expect(policy.map((sequence) => sequence.join())).toContain(done.join());
       }),
     );
+  });
+});
+
+describe("Policies by who logs in", () => {
+  const policies: AuthPolicies = {
+    default: [["ldap"], ["keys"]],
+    users: { backup: [["keys"]] },
+    groups: { admins: [["ldap", "totp"]], staff: [["ldap"], ["keys", "totp"]] },
+  };
+  const policy = new Policy(policies, all);
+  const user = (name: string, ...groups: string[]): KnownUser => ({ name, groups });
+
+  it("let everybody begin with what any of them begins with", () => {
+    expect(policy.mechanisms([])).toEqual(["password", "publickey"]);
+  });
+
+  it("let nobody of a group in by the default policy", () => {
+    expect(policy.isSatisfied(["ldap"], user("alice"))).toBe(true);
+    expect(policy.isSatisfied(["ldap"], user("alice", "admins"))).toBe(false);
+    expect(policy.next(["ldap"], user("alice", "admins"))).toEqual([totp]);
+    expect(policy.isSatisfied(["ldap", "totp"], user("alice", "admins"))).toBe(true);
+    expect(policy.next(["keys"], user("alice", "admins"))).toEqual([]);
+  });
+
+  it("go by the first group that is listed, and by the user's own before that", () => {
+    expect(policy.isSatisfied(["ldap"], user("alice", "staff", "admins"))).toBe(false);
+    expect(policy.isSatisfied(["ldap"], user("alice", "staff"))).toBe(true);
+    expect(policy.isSatisfied(["keys"], user("backup", "admins"))).toBe(true);
+    expect(policy.isSatisfied(["ldap"], user("backup"))).toBe(false);
+  });
+
+  it("all have to be satisfied where nobody says which groups the user is in", () => {
+    const alice: KnownUser = { name: "alice", groups: undefined };
+    expect(policy.isSatisfied(["ldap"], alice)).toBe(false);
+    expect(policy.next(["ldap"], alice)).toEqual([totp]);
+    expect(policy.isSatisfied(["ldap", "totp"], alice)).toBe(true);
+    expect(policy.isSatisfied(["keys"], { name: "backup", groups: undefined })).toBe(true);
+  });
+
+  it("compare names by what they are: no property of objects is a user, and accents have one form", () => {
+    const jose = new Policy({ default: [["ldap"]], groups: { "Jose\u0301": [["ldap", "totp"]] } }, all);
+    expect(jose.isSatisfied(["ldap"], user("alice", "Jos\u00e9"))).toBe(false);
+    expect(policy.isSatisfied(["ldap"], user("constructor", "__proto__"))).toBe(true);
+  });
+
+  it("are described for people, whom they are for first", () => {
+    expect(policy.describe()).toEqual([
+      "for user backup: keys",
+      "for group admins: ldap then totp",
+      "for group staff: ldap",
+      "for group staff: keys then totp",
+      "for others: ldap",
+      "for others: keys",
+    ]);
+  });
+
+  it.each<[unknown, string]>([
+    [{ users: {} }, 'auth.default: alternatives of sequences are needed, such as [["ldap", "users", "totp", "keys"]]'],
+    [{ default: [] }, "auth.default: at least one alternative is needed"],
+    [{ default: [["ldap"]], groups: { admins: [[]] } }, "auth.groups.admins.0: at least one factor is needed"],
+    [{ default: [["ldap"]], groups: { admins: [] } }, "auth.groups.admins: at least one alternative is needed"],
+    [
+      { default: [["ldap"]], users: { bob: [["ldap"], ["top"]] } },
+      'auth.users.bob.1: no registered method is named "top"; there are: ldap, users, totp, keys',
+    ],
+    [{ default: [["ldap"]], users: { "a\nb": [["ldap"]] } }, "auth.users.a\nb: no user can have this name"],
+    [
+      { default: [["ldap"]], users: { "Jose\u0301": [["ldap"]] } },
+      "auth.users.Jose\u0301: the name has to be in Unicode's NFC",
+    ],
+    [{ default: [["ldap"]], group: {} }, "auth.group: unknown option; there are: default, users, groups"],
+    [{ default: [["ldap"]], groups: [] }, "auth.groups: an object of policies by name is needed"],
+    ["ldap", "auth: alternatives of sequences are needed, or an object of them"],
+    [["ldap"], "auth.0: a list of factors is needed"],
+  ])("are refused when they are %j", (wrong, message) => {
+    expect(() => new Policy(wrong as AuthPolicies, all)).toThrow(refused(message));
   });
 });

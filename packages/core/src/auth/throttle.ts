@@ -43,7 +43,7 @@ export class Throttle {
     const source = sourceKey(address);
     const counted: string[] = [];
     const takeBack = async (): Promise<void> => {
-      for (const key of counted) await this.#subtract(key);
+      await Promise.all(counted.map((key) => this.#subtract(key)));
     };
     const isOver = async (key: string, bound: number): Promise<boolean> => {
       counted.push(key);
@@ -68,8 +68,10 @@ export class Throttle {
   async loggedIn(username: string, address: string): Promise<void> {
     const user = userKey(username);
     const source = sourceKey(address);
-    await this.#store.delete(pairKey(user, source));
-    if (source !== "") await this.#store.set(knownKey(user, source), "1", { ttlMs: knownMs });
+    await Promise.all([
+      this.#store.delete(pairKey(user, source)),
+      source === "" ? undefined : this.#store.set(knownKey(user, source), "1", { ttlMs: knownMs }),
+    ]);
   }
 
   async #subtract(key: string): Promise<void> {
