@@ -18,12 +18,13 @@ async function block(server: Awaited<ReturnType<typeof audited>>): Promise<() =>
   };
 }
 
-const told = (records: readonly AuditRecord[]): unknown[] =>
+const text = (value: unknown): string => (typeof value === "string" ? value : "");
+
+const told = (records: readonly AuditRecord[]): string[] =>
   records
     .filter(({ type }) => type !== "log" && type !== "checkpoint" && type !== "login")
-    .map(({ type, op, direction, outcome }) =>
-      [type, op ?? direction, outcome].filter((part) => part !== undefined).join(" "),
-    );
+    .map(({ type, op, direction, outcome = "" }) => `${type} ${text(op ?? direction)} ${outcome}`)
+    .map((words) => words.trim().replace("  ", " "));
 
 describe("strict mode", () => {
   it.each(["os", "disk"] as const)(

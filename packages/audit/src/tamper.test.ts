@@ -43,20 +43,6 @@ describe("verifying a log of some 50 records", () => {
     expect(await verify(original)).toMatchObject({ damage: undefined, records: 49, checkpoints: 3, checkpointAt: 49 });
   });
 
-  it("notices each byte that is flipped, in the line where it is", async () => {
-    const file = join(scratch(), "audit.jsonl");
-    let line = 1;
-    for (let at = 0; at < original.length; at++) {
-      const changed = Buffer.from(original);
-      changed[at] = (original[at] ?? 0) ^ (1 << (at % 8));
-      writeFileSync(file, changed);
-      const found = await verifyLog([{ path: file, compressed: false }], { keys: [key] });
-      // The newline at the very end: without it the last record looks like one that a crash has cut short by one byte.
-      if (found.damage?.line !== line) expect({ at, damage: found.damage, line }).toMatchObject({ damage: { line } });
-      if (original[at] === 0x0a) line += 1;
-    }
-  });
-
   it("notices each record that is removed, but for the last", async () => {
     for (let i = 0; i < lines.length - 1; i++) {
       const found = await verify(text(lines.toSpliced(i, 1)));
