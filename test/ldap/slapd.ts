@@ -157,7 +157,7 @@ export function person(uid: string, password: string, ...lines: readonly string[
     `sn: ${uid}`,
     "uidNumber: 1000",
     "gidNumber: 1000",
-    `homeDirectory: /home/${uid}`,
+    "homeDirectory: /home/nobody",
     `userPassword: ${password}`,
     ...lines,
     "\n",

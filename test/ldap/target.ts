@@ -20,26 +20,42 @@ export interface TargetOptions {
 /** A Sluice server whose users are in a directory. */
 export async function startTarget(options: LdapOptions, more: TargetOptions = {}): Promise<Target> {
   const verdicts: Verdict[] = [];
+  const byPort = new Map<number, Verdict>();
+  let port = 1024;
   const hasKeys = options.search !== undefined && options.keys !== false;
   const server = await startTestServer({
     fs: createMemoryFileSystem(),
     methods: [],
+    maxStartups: "100:30:200",
+    limits: {
+      // Tests fail to log in often, from one place, and want to know at once.
+      authRefusalMs: 1,
+      authFailuresPerUserAndSource: 10_000,
+      authFailuresPerSource: 10_000,
+      authFailuresPerUser: 10_000,
+      perSource: 500,
+      perSourceUnauthenticated: 500,
+    },
     plugins: [ldap(options)],
     auth: more.auth ?? (hasKeys ? [["ldap"], ["ldap-keys"]] : [["ldap"]]),
     prepare(host) {
-      host.afterLogin((_, verdict) => void verdicts.push(verdict));
+      host.afterLogin(({ connection }, verdict) => {
+        verdicts.push(verdict);
+        byPort.set(connection.remotePort, verdict);
+      });
       more.prepare?.(host);
     },
   });
   const attempt = async (how: Parameters<TestServer["connect"]>[0]): Promise<Verdict> => {
-    const before = verdicts.length;
+    port += 1;
+    const own = port;
     try {
-      const connection = await server.connect(how);
+      const connection = await server.connect({ ...how, port: own });
       await connection.end();
     } catch {
       // What the client was told is not the matter.
     }
-    const verdict = verdicts[before];
+    const verdict = byPort.get(own);
     if (verdict === undefined) throw new Error("There was no verdict");
     return verdict;
   };

@@ -69,7 +69,7 @@ export class PasswordMethod implements AuthMethod<"password"> {
       const bar = this.#bar(person, groups);
       if (bar !== undefined) return refused(bar);
       if (state.is === "right" && passwords.new === undefined) return this.#proven(attempt, person, groups);
-      const change = await this.#change(state, client, dn, passwords, signal);
+      const change = await this.#change(attempt, state, client, dn, passwords, signal);
       if (typeof change !== "string") return change;
       this.#directory.forget(attempt.username);
       return this.#again(dn, change, signal, () => this.#proven(attempt, person, groups));
@@ -98,13 +98,14 @@ export class PasswordMethod implements AuthMethod<"password"> {
       const dn = byDn ? name : state.is === "right" ? await ownDn(client) : undefined;
       if (dn === undefined || (state.is === "due" && !state.bound))
         return refused(`${reasonOf(state)}, which needs search and bind`);
-      const change = await this.#change(state, client, dn, passwords, signal);
+      const change = await this.#change(attempt, state, client, dn, passwords, signal);
       return typeof change === "string" ? this.#again(name, change, signal, judge) : change;
     });
   }
 
   /** Sets the new password. @returns the password that holds now, or what the client is told */
   async #change(
+    attempt: AuthAttempt,
     state: PasswordState,
     client: Client,
     dn: string,
@@ -120,8 +121,13 @@ export class PasswordMethod implements AuthMethod<"password"> {
       await this.#directory.changePassword(bound ? client : undefined, dn, pair, signal);
       return passwords.new;
     } catch (error) {
-      // constraintViolation and unwillingToPerform: too short, too simple, used before.
-      if (error instanceof Answer && [19, 53].includes(error.code)) return changeRequired(promptAgain);
+      if (error instanceof Answer && isPolicy(error)) {
+        attempt.connection.log.info(
+          { username: attempt.username, reason: error.message },
+          "A new password was not accepted",
+        );
+        return changeRequired(promptAgain);
+      }
       // It may have been set: to try another server would be to try the old password there.
       if (isFault(error)) throw new Doubt(`the password may not have been changed: ${(error as Error).message}`);
       throw error;
@@ -155,4 +161,9 @@ export class PasswordMethod implements AuthMethod<"password"> {
 
 function reasonOf(state: PasswordState): string {
   return state.is === "right" ? "the password is right" : state.reason;
+}
+
+/** Too short, too simple, used before: constraintViolation, or what Active Directory calls a restriction of passwords. */
+function isPolicy({ code, message }: Answer): boolean {
+  return code === 19 || (code === 53 && message.includes("0000052D"));
 }
