@@ -188,6 +188,15 @@ describe("wrong codes", () => {
     expect(reasons.filter((reason) => reason === "wrong code").length).toBeLessThanOrEqual(5);
   });
 
+  it("are codes: what is none is refused and not counted", async () => {
+    const { enroll, code, login } = bench();
+    const secret = await enroll();
+    for (const answer of ["", "12345", "1234567", "password", "", "", "", ""]) {
+      expect(await login(answer)).toEqual(refusedFor("no code"));
+    }
+    expect((await login(code(secret))).is).toBe("proven");
+  });
+
   it("do not come to be forgotten by a right one", async () => {
     const { enroll, code, login, clock } = bench();
     const secret = await enroll();

@@ -79,7 +79,9 @@ export class Factor {
       this.#parts.log.warn({ user, left }, "A recovery code was used");
       return { counts: false, result: this.#proven() };
     }
-    if (steps.length === 0) return wrong(code === undefined && letters === undefined ? "no code" : "wrong code");
+    // Some clients answer nothing again and again when they have no more to say. What is no code is no guess.
+    if (code === undefined && letters === undefined) return { counts: false, result: refused("no code") };
+    if (steps.length === 0) return wrong("wrong code");
     const claim = await this.#steps.take(user, steps, clientOf(attempt), now);
     // Nothing is guessed by a code that was used: parallel connections must not lock their user out.
     if (claim === "used" || claim === "older") return { counts: false, result: refused(reasons[claim]) };

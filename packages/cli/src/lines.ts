@@ -16,7 +16,9 @@ export class Lines {
     this.#reader.setPrompt(question);
     this.#reader.prompt();
     const next = await this.#lines.next();
-    return next.done === true ? undefined : next.value;
+    if (next.done !== true) return next.value;
+    process.stderr.write("\n");
+    return undefined;
   }
 
   /** Lets go of standard input. */
