@@ -190,3 +190,30 @@ describe("sources that are functions", () => {
     expect(running!.log.text()).toContain("no such volume");
   });
 });
+
+describe("a source with work of its own", () => {
+  it("is started once before anybody is served, however often it is mounted, and closed once with the server", async () => {
+    const events: string[] = [];
+    const source: FileSystemSource = Object.assign(
+      () => {
+        events.push("session");
+        return memory();
+      },
+      { start: () => void events.push("start"), close: () => void events.push("close") },
+    );
+    await serve({ "/a": source, "/b": source });
+    expect(events).toEqual(["start", "session", "session"]);
+    await running!.close();
+    expect(events).toEqual(["start", "session", "session", "close"]);
+  });
+
+  it("keeps the server from starting when it cannot be started, and is closed", async () => {
+    let closed = 0;
+    const source = Object.assign(() => memory(), {
+      start: () => Promise.reject(new Error("no disk")),
+      close: () => void closed++,
+    });
+    await expect(serve({ "/": source })).rejects.toThrow("no disk");
+    expect(closed).toBe(1);
+  });
+});
