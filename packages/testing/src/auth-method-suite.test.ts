@@ -1,4 +1,12 @@
-import { proven, refused, unknown, type AuthAttempt, type AuthMethod, type Verdict } from "@sluice/core";
+import {
+  changeRequired,
+  proven,
+  refused,
+  unknown,
+  type AuthAttempt,
+  type AuthMethod,
+  type Verdict,
+} from "@sluice/core";
 import { describe, expect, it, vi } from "vitest";
 import { authAttempt, authMethodSuite, type AuthMethodSuiteOptions } from "./auth-method-suite.ts";
 import { runSuite } from "./file-system-suite.ts";
@@ -60,7 +68,67 @@ runSuite(
   { describe, it },
 );
 
+/** Passwords that expire, kept for one method. */
+function expiring(careless = false): AuthMethodSuiteOptions<"password"> {
+  return {
+    create: async () => {
+      const current = new Map([["alice", "correct horse"]]);
+      let expired = true;
+      const verify: Verify = ({ username, password, newPassword }) => {
+        if (current.get(username) !== password && !(careless && newPassword !== undefined)) return refused("wrong");
+        if (newPassword === undefined) return expired && password !== "good one" ? changeRequired("Expired") : proven();
+        current.set(username, newPassword);
+        expired = false;
+        return careless ? refused("wrong") : proven();
+      };
+      current.set("bob", "good one");
+      return {
+        method: { name: "expiring", mechanism: "password", verify },
+        good: { username: "bob", credentials: { password: "good one" } },
+        wrong: [{ username: "alice", credentials: { password: "battery staple" } }],
+        expired: { username: "alice", password: "correct horse", newPassword: "tr0ub4dor" },
+      };
+    },
+  };
+}
+
+runSuite("a careful method that has passwords changed", authMethodSuite(expiring()), { describe, it });
+
+/** Codes of six digits at the end of a password. */
+function appending(end = /^(.*)(\d{6})$/): AuthMethodSuiteOptions<"keyboard-interactive"> {
+  return {
+    create: async () => ({
+      method: {
+        name: "appending",
+        mechanism: "keyboard-interactive",
+        async verify({ username, ask }) {
+          const [code] = await ask({ prompts: [{ text: "Code: ", echo: false }] });
+          return username === "alice" && code === "123456" ? proven() : refused("wrong code");
+        },
+        detach({ password }) {
+          const [, left, code] = end.exec(password) ?? [];
+          return left === undefined || code === undefined ? undefined : { password: left, answers: [code] };
+        },
+      },
+      good: { username: "alice", credentials: { ask: async () => ["123456"] } },
+      wrong: [{ username: "alice", credentials: { ask: async () => ["654321"] } }],
+      appended: { username: "alice", password: "correct horse123456", left: "correct horse" },
+    }),
+  };
+}
+
+runSuite("a careful method that takes codes off passwords", authMethodSuite(appending()), { describe, it });
+
 describe("the suite for authentication methods", () => {
+  it("catches a method that sets a new password by a wrong old one, and one that takes off too much", async () => {
+    const failed: string[] = [];
+    for (const each of [...authMethodSuite(expiring(true)), ...authMethodSuite(appending(/^(.*).(\d{6})$/))]) {
+      await each.run().catch(() => failed.push(each.name));
+    }
+    expect(failed).toContain("a new password is not set, nor anything proven, by a wrong old one");
+    expect(failed).toContain("answers at the end of a password are taken off, and prove the factor");
+  });
+
   it.each<[string, string, Verify]>([
     ["proves everybody", "wrong credentials are refused or unknown", () => proven()],
     ["proves nobody", "good credentials are proven", () => refused("no")],

@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
-import type { AuthMethod, Mechanism, UserDraft, Verdict } from "@sluice/core";
+import type { AuthMethod, Mechanism, UserDraft } from "@sluice/core";
 import { authAttempt, type AuthSample } from "./auth-method-suite/attempt.ts";
+import { contractCases, type ContractCase } from "./auth-method-suite/contracts.ts";
 import { oddCredentials, oddNames, variantsOf } from "./auth-method-suite/odd.ts";
+import { neverProven, verdictOf } from "./auth-method-suite/verify.ts";
 import type { SuiteCase } from "./file-system-suite.ts";
 
 export { authAttempt, type AttemptOptions, type AuthSample } from "./auth-method-suite/attempt.ts";
@@ -15,6 +17,10 @@ export interface AuthMethodUnderTest<M extends Mechanism> {
   readonly wrong: readonly AuthSample<M>[];
   /** Another user who can prove this factor: shows that overlapping attempts are kept apart. */
   readonly other?: AuthSample<M>;
+  /** Of a password method that has passwords changed: a right one that has to be, and what it may be changed to. Each case changes it once. */
+  readonly expired?: { readonly username: string; readonly password: string; readonly newPassword: string };
+  /** Of a method with `detach`: a password with right answers at its end, and what is left of it without. Each case takes it apart once. */
+  readonly appended?: { readonly username: string; readonly password: string; readonly left: string };
   /** Gives back what `create` made. */
   close?(): Promise<void>;
 }
@@ -27,9 +33,7 @@ export interface AuthMethodSuiteOptions<M extends Mechanism> {
   readonly skip?: Readonly<Record<string, string>>;
 }
 
-type Check = <M extends Mechanism>(subject: AuthMethodUnderTest<M>) => Promise<void>;
-
-const cases: readonly { readonly name: string; readonly check: Check }[] = [
+const cases: readonly ContractCase[] = [
   {
     name: "the method has a factor's name and a mechanism",
     async check({ method }) {
@@ -126,6 +130,7 @@ const cases: readonly { readonly name: string; readonly check: Check }[] = [
       for (const sample of wrong) await neverProven(method, sample);
     },
   },
+  ...contractCases,
 ];
 
 /**
@@ -165,32 +170,6 @@ export function authMethodSuite<M extends Mechanism>(options: AuthMethodSuiteOpt
       }
     },
   }));
-}
-
-async function verdictOf<M extends Mechanism>(
-  method: AuthMethod<M>,
-  sample: AuthSample<M>,
-  signal?: AbortSignal,
-): Promise<Verdict> {
-  const attempt = authAttempt(method.mechanism, sample, signal === undefined ? {} : { signal });
-  const verdict: unknown = await method.verify(attempt);
-  assert.ok(typeof verdict === "object" && verdict !== null, "a verdict is an object");
-  const { is, user, reason } = verdict as { is?: unknown; user?: unknown; reason?: unknown };
-  assert.ok(is === "proven" || is === "refused" || is === "unknown", "a verdict is proven, refused or unknown");
-  if (is === "proven") assert.ok(typeof user === "object" && user !== null, "what is proven is a user");
-  if (is === "refused") assert.ok(typeof reason === "string" && reason !== "", "a refusal has a reason");
-  return verdict as Verdict;
-}
-
-async function neverProven<M extends Mechanism>(method: AuthMethod<M>, sample: AuthSample<M>): Promise<void> {
-  const name = JSON.stringify(sample.username.slice(0, 80));
-  let verdict: Verdict;
-  try {
-    verdict = await verdictOf(method, sample);
-  } catch (error) {
-    throw new assert.AssertionError({ message: `${name} was not answered: ${String(error)}` });
-  }
-  assert.notEqual(verdict.is, "proven", `${name} was proven`);
 }
 
 /** With a client that is gone any answer will do, a rejection as well; none at all will not. */
