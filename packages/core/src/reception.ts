@@ -46,7 +46,13 @@ export class Reception {
     const { sources, limits } = { ...this.#setup, ...this.#setup.connection };
     const id = randomBytes(6).toString("hex");
     const log = this.#setup.log.child({ connection: id, remote: remote.remoteAddress });
-    const place = this.#shut ? "The server is shutting down" : sources.admit(remote.remoteAddress);
+    let evict = (reason: string): void => {
+      log.info({ reason }, "Connection refused");
+      socket.destroy();
+    };
+    const place = this.#shut
+      ? "The server is shutting down"
+      : sources.admit(remote.remoteAddress, (reason) => evict(reason));
     if (typeof place === "string") {
       log.info({ reason: place }, "Connection refused");
       socket.destroy();
@@ -56,7 +62,8 @@ export class Reception {
       await withDeadline(this.#guard(remote), limits.loginGraceMs, "The connection guards took too long");
       if (this.#shut) throw new Error("The server is shutting down");
       if (socket.destroyed) throw new Error("The client has left");
-      this.#begin(id, socket, remote, log, place);
+      const connection = this.#begin(id, socket, remote, log, place);
+      evict = (reason) => connection.end(reason);
     } catch (error) {
       log.info({ reason: error instanceof Error ? error.message : String(error) }, "Connection refused");
       place.leave();
@@ -68,7 +75,7 @@ export class Reception {
     for (const { run } of this.#setup.registrations.beforeConnection) await run(remote);
   }
 
-  #begin(id: string, socket: Duplex, remote: RemoteEnd, log: Logger, place: Place): void {
+  #begin(id: string, socket: Duplex, remote: RemoteEnd, log: Logger, place: Place): SshConnection {
     const options = this.#setup.transport(remote);
     const services = this.#setup.services.child();
     const connection = new SshConnection(
@@ -79,6 +86,7 @@ export class Reception {
     log.info({ port: remote.remotePort }, "Connected");
     connection.start(options);
     this.#announced.set(connection, this.#announce(connection));
+    return connection;
   }
 
   async #announce(connection: SshConnection): Promise<void> {

@@ -54,6 +54,54 @@ describe("a source", () => {
     expect(sources.admit("2001:db8::4")).toBe("Too many logins of this source at once");
   });
 
+  it("that is less crowded than others gets a place of theirs when there are too many logins", () => {
+    const sources = new Sources({ ...limits, startups: { start: 4, percent: 100, full: 4 } });
+    const evicted: string[] = [];
+    const crowd = ["192.0.2.1", "192.0.2.1", "192.0.2.1", "192.0.2.2"].map((address, i) => {
+      const place = sources.admit(address, () => evicted.push(`${i}`));
+      if (typeof place === "string") throw new Error(place);
+      return place;
+    });
+    admit(sources, "192.0.2.3");
+    expect(evicted).toEqual(["0"]);
+    admit(sources, "198.51.100.1");
+    expect(evicted).toEqual(["0", "1"]);
+    // Nobody is more crowded than these would be.
+    expect(sources.admit("192.0.2.3")).toBe("Too many logins at once");
+    for (const place of crowd) place.leave();
+    admit(sources, "192.0.2.3");
+  });
+
+  it("that says nothing makes room for others, the oldest first; one that has said who it is does not", () => {
+    let now = 0;
+    const sources = new Sources({ ...limits, startups: { start: 3, percent: 100, full: 3 } }, Math.random, () => now);
+    const evicted: number[] = [];
+    const [first] = [1, 2, 3].map((i) => sources.admit(`192.0.${i}.1`, () => evicted.push(i)));
+    (first as Place).identified();
+    expect(sources.admit("192.0.4.1")).toBe("Too many logins at once");
+    now = 1000;
+    admit(sources, "192.0.4.1").identified();
+    admit(sources, "192.0.5.1").identified();
+    expect(evicted).toEqual([2, 3]);
+    expect(sources.admit("192.0.6.1")).toBe("Too many logins at once");
+  });
+
+  it("from which somebody has logged in gets a place, and keeps it, for an hour", () => {
+    let now = 0;
+    const sources = new Sources({ ...limits, startups: { start: 2, percent: 100, full: 2 } }, Math.random, () => now);
+    const known = admit(sources, "192.0.2.1");
+    known.authenticated();
+    known.leave();
+    for (const address of ["192.0.3.1", "192.0.4.1"]) admit(sources, address).identified();
+    expect(sources.admit("192.0.5.1")).toBe("Too many logins at once");
+    admit(sources, "192.0.2.1");
+    admit(sources, "192.0.2.1");
+    now = 1000;
+    expect(sources.admit("192.0.5.1")).toBe("Too many logins at once");
+    now = 3_600_001;
+    expect(sources.admit("192.0.2.1")).toBe("Too many logins at once");
+  });
+
   it("gives its place back once, however often it leaves", () => {
     const sources = new Sources({ ...limits, perSource: 2 });
     const [first] = [admit(sources, "192.0.2.1"), admit(sources, "192.0.2.1")];

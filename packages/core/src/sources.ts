@@ -1,4 +1,5 @@
 import { BlockList, isIP } from "node:net";
+import { Crowd, type Waiting } from "./crowd.ts";
 import { SetupError } from "./errors.ts";
 
 /**
@@ -17,7 +18,7 @@ export function readStartups(text: string): Startups {
   );
 }
 
-/** How many unauthenticated connections there may be: from `start`, `percent` of new ones are refused, and all from `full`. */
+/** How many unauthenticated connections there may be: from `start`, `percent` of new ones have to find room, and all from `full`. */
 export interface Startups {
   readonly start: number;
   readonly percent: number;
@@ -68,6 +69,8 @@ export interface SourceLimits {
 
 /** One connection's place; given back when it ends. */
 export interface Place {
+  /** The client has said who it is. */
+  identified(): void;
   /** The login is complete: the connection no longer counts among the unauthenticated. */
   authenticated(): void;
   /** The connection has ended. */
@@ -79,8 +82,10 @@ interface Count {
   unauthenticated: number;
 }
 
-/** Sources remembered for their penalties; the oldest are forgotten. OpenSSH's default, too. */
+/** Sources remembered for their penalties, and for their logins; the oldest are forgotten. OpenSSH's default, too. */
 const remembered = 65_536;
+/** For how long a login makes a source known. */
+const knownMs = 3_600_000;
 
 /** Counts connections by source, an IPv4 address or an IPv6 /64, and refuses those of sources that take too much or misbehave. */
 export class Sources {
@@ -91,8 +96,10 @@ export class Sources {
   readonly #penalties = new Map<string, { until: number; active: boolean }>();
   readonly #random: () => number;
   readonly #now: () => number;
+  /** When somebody has last logged in, by source. */
+  readonly #logins = new Map<string, number>();
+  readonly #crowd = new Crowd();
   #total = 0;
-  #unauthenticated = 0;
 
   constructor(limits: SourceLimits, random: () => number = Math.random, now: () => number = Date.now) {
     this.#limits = limits;
@@ -102,8 +109,12 @@ export class Sources {
     this.#now = now;
   }
 
-  /** A place for a connection, or why there is none. */
-  admit(address: string): Place | string {
+  /**
+   * A place for a connection, or why there is none.
+   *
+   * @param evict called at most once, before the login, when the place is needed for somebody else; the connection has to end
+   */
+  admit(address: string, evict: (reason: string) => void = () => undefined): Place | string {
     const family = isIP(address) === 6 ? "ipv6" : "ipv4";
     if (isIP(address) !== 0) {
       if (this.#deny?.check(address, family) === true) return "The address is denied";
@@ -117,13 +128,26 @@ export class Sources {
     if (this.#total >= this.#limits.connections) return "Too many connections";
     if (count.total >= this.#limits.perSource) return "Too many connections of this source";
     if (count.unauthenticated >= this.#limits.perSourceUnauthenticated) return "Too many logins of this source at once";
-    if (this.#dropsEarly()) return "Too many logins at once";
+    const waiting: Waiting = {
+      source: key,
+      network: key === undefined ? undefined : networkOf(key),
+      since: this.#now(),
+      known: key !== undefined && this.#isKnown(key),
+      identified: false,
+      evict,
+    };
+    if (this.#dropsEarly()) {
+      const other = this.#crowd.dispensable(waiting, this.#now());
+      if (other === undefined) return "Too many logins at once";
+      this.#crowd.delete(other);
+      other.evict("Too many logins at once");
+    }
     if (key !== undefined) this.#counts.set(key, count);
     count.total += 1;
     count.unauthenticated += 1;
     this.#total += 1;
-    this.#unauthenticated += 1;
-    return this.#place(key, count);
+    this.#crowd.add(waiting);
+    return this.#place(key, count, waiting);
   }
 
   /** Sources that are counted or penalised now. */
@@ -131,21 +155,36 @@ export class Sources {
     return this.#counts.size + this.#penalties.size;
   }
 
-  #place(key: string | undefined, count: Count): Place {
-    let waiting = true;
+  #isKnown(key: string): boolean {
+    const at = this.#logins.get(key);
+    return at !== undefined && this.#now() - at < knownMs;
+  }
+
+  #place(key: string | undefined, count: Count, waiting: Waiting): Place {
+    let unauthenticated = true;
     let open = true;
-    const authenticated = (): void => {
-      if (!waiting) return;
-      waiting = false;
+    const settled = (): void => {
+      if (!unauthenticated) return;
+      unauthenticated = false;
       count.unauthenticated -= 1;
-      this.#unauthenticated -= 1;
+      this.#crowd.delete(waiting);
     };
     return {
-      authenticated,
+      identified: () => {
+        waiting.identified = true;
+      },
+      authenticated: () => {
+        settled();
+        if (key === undefined) return;
+        this.#logins.delete(key);
+        this.#logins.set(key, this.#now());
+        const [oldest] = this.#logins.keys();
+        if (this.#logins.size > remembered && oldest !== undefined) this.#logins.delete(oldest);
+      },
       leave: (offence) => {
         if (!open) return;
         open = false;
-        authenticated();
+        settled();
         count.total -= 1;
         this.#total -= 1;
         if (key === undefined) return;
@@ -158,7 +197,7 @@ export class Sources {
   /** Random early drop, rising from `percent` at `start` to certainty at `full` (sshd_config, MaxStartups). */
   #dropsEarly(): boolean {
     const { start, percent, full } = this.#limits.startups;
-    const waiting = this.#unauthenticated;
+    const waiting = this.#crowd.size;
     if (waiting < start) return false;
     if (waiting >= full || percent >= 100) return true;
     const chance = percent + ((100 - percent) * (waiting - start)) / (full - start);
@@ -200,6 +239,12 @@ export function sourceOf(address: string): string {
     .slice(0, 4)
     .map((group) => Number.parseInt(group, 16).toString(16))
     .join(":")}::/64`;
+}
+
+/** The network around a source: an IPv4 /24 or an IPv6 /48. */
+function networkOf(source: string): string {
+  const parts = source.includes(":") ? source.split(":") : source.split(".");
+  return parts.slice(0, 3).join(":");
 }
 
 /** @throws SetupError `ERR_SLUICE_OPTIONS` for what is no address or network */

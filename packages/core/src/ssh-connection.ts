@@ -92,6 +92,7 @@ export class SshConnection implements Connection {
     this.#transport = new Transport(this.#socket, options, {
       identified: (client) => {
         clearTimeout(this.#identTimer);
+        this.#place.identified();
         this.#client = printable(client).slice(0, 255);
         this.#phase = "login";
       },
