@@ -15,6 +15,7 @@ curl                  # SFTP by libssh2 or libssh
 python3               # runs the two below
 python3-paramiko      # SFTP v3
 python3-asyncssh      # SFTP v3 to v6
+zbar-tools            # zbarimg, to read the QR code of an enrolment
 ruby                  # runs the three below
 ruby-net-sftp         # SFTP v1 to v6, asks for v6
 ruby-ed25519          # Ed25519 keys for net-ssh

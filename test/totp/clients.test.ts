@@ -67,49 +67,51 @@ function wrong(code: string): string {
   return code.replace(/./, (digit) => String((Number(digit) + 5) % 10));
 }
 
-describe.each(clientNames.filter((client) => unavailable(client) === undefined))("%s", (client) => {
-  it("logs in by a password and then a code, which is good once", async () => {
-    const user = `${client}-password`;
-    const code = (await enrolled(user)).code();
-    const refusal = await login(client, { port, user, passwords: [password], answers: [wrong(code)] });
-    expect(refusal.loggedIn).toBe(false);
-    const { loggedIn, prompts } = await login(client, { port, user, passwords: [password], answers: [code] });
-    expect({ loggedIn, prompt: prompts.at(-1) }).toEqual({
-      loggedIn: true,
-      prompt: expect.stringContaining("One-time code:"),
+for (const client of clientNames) {
+  describe.skipIf(unavailable(client) !== undefined)(`logging in with ${client}`, () => {
+    it("logs in by a password and then a code, which is good once", async () => {
+      const user = `${client}-password`;
+      const code = (await enrolled(user)).code();
+      const refusal = await login(client, { port, user, passwords: [password], answers: [wrong(code)] });
+      expect(refusal.loggedIn).toBe(false);
+      const { loggedIn, prompts } = await login(client, { port, user, passwords: [password], answers: [code] });
+      expect({ loggedIn, prompt: prompts.at(-1) }).toEqual({
+        loggedIn: true,
+        prompt: expect.stringContaining("One-time code:"),
+      });
+      expect((await login(client, { port, user, passwords: [password], answers: [code] })).loggedIn).toBe(false);
     });
-    expect((await login(client, { port, user, passwords: [password], answers: [code] })).loggedIn).toBe(false);
-  });
 
-  it("logs in by a key and then a code", async () => {
-    const user = `${client}-key`;
-    const code = (await enrolled(user)).code();
-    expect(await login(client, { port, user, key, answers: [code] })).toMatchObject({ loggedIn: true });
-    expect(await login(client, { port, user, key, answers: [code] })).toMatchObject({ loggedIn: false });
-  });
-
-  it("logs in by a code behind the password, and is asked for nothing else", async () => {
-    const user = `${client}-appended`;
-    const code = (await enrolled(user)).code();
-    const rejected = await login(client, { port, user, passwords: [`${password}${wrong(code)}`] });
-    expect(rejected.loggedIn).toBe(false);
-    const { loggedIn, prompts } = await login(client, { port, user, passwords: [`${password}${code}`] });
-    expect(loggedIn).toBe(true);
-    expect(prompts.join("\n")).not.toContain("One-time code");
-    expect((await login(client, { port, user, passwords: [`${password}${code}`] })).loggedIn).toBe(false);
-  });
-
-  it("logs in by a recovery code, which is good once", async () => {
-    const user = `${client}-recovery`;
-    const [recovery = ""] = (await enrolled(user)).recovery;
-    expect(await login(client, { port, user, passwords: [password], answers: [recovery] })).toMatchObject({
-      loggedIn: true,
+    it("logs in by a key and then a code", async () => {
+      const user = `${client}-key`;
+      const code = (await enrolled(user)).code();
+      expect(await login(client, { port, user, key, answers: [code] })).toMatchObject({ loggedIn: true });
+      expect(await login(client, { port, user, key, answers: [code] })).toMatchObject({ loggedIn: false });
     });
-    expect(await login(client, { port, user, passwords: [password], answers: [recovery] })).toMatchObject({
-      loggedIn: false,
+
+    it("logs in by a code behind the password, and is asked for nothing else", async () => {
+      const user = `${client}-appended`;
+      const code = (await enrolled(user)).code();
+      const rejected = await login(client, { port, user, passwords: [`${password}${wrong(code)}`] });
+      expect(rejected.loggedIn).toBe(false);
+      const { loggedIn, prompts } = await login(client, { port, user, passwords: [`${password}${code}`] });
+      expect(loggedIn).toBe(true);
+      expect(prompts.join("\n")).not.toContain("One-time code");
+      expect((await login(client, { port, user, passwords: [`${password}${code}`] })).loggedIn).toBe(false);
+    });
+
+    it("logs in by a recovery code, which is good once", async () => {
+      const user = `${client}-recovery`;
+      const [recovery = ""] = (await enrolled(user)).recovery;
+      expect(await login(client, { port, user, passwords: [password], answers: [recovery] })).toMatchObject({
+        loggedIn: true,
+      });
+      expect(await login(client, { port, user, passwords: [password], answers: [recovery] })).toMatchObject({
+        loggedIn: false,
+      });
     });
   });
-});
+}
 
 it.skipIf(unavailable("openssh") !== undefined)(
   "of eight clients that come with the same code at once, one logs in",
