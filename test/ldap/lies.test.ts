@@ -3,6 +3,7 @@ import type { Verdict } from "@sluice/core";
 import type { LdapOptions } from "@sluice/auth-ldap";
 import { authAttempt } from "@sluice/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { connectSsh, memorySockets } from "@sluice/core/ssh-client";
 import { methodsOf, type Methods } from "./methods.ts";
 import {
   alice,
@@ -17,6 +18,7 @@ import {
   type Behaviour,
   type Stub,
 } from "./stub.ts";
+import { startTarget } from "./target.ts";
 
 const cleanUp: (() => Promise<void>)[] = [];
 afterEach(async () => {
@@ -178,7 +180,7 @@ describe("a directory that lies", () => {
       bind: undefined,
       search: undefined,
       template: "uid={username},dc=x",
-    } as Partial<LdapOptions>);
+    } as unknown as Partial<LdapOptions>);
     await ask(own, username, "wrong");
     expect(stub.requests[0]).toMatchObject({ kind: "bind", dn });
   });
@@ -202,6 +204,36 @@ describe("a directory that lies", () => {
     expect(await verdict).toEqual({ is: "refused", reason: "the client left" });
     // The one that searches stays.
     await vi.waitUntil(() => stub.open() === 1);
+  });
+
+  it("leaves nothing behind of clients that vanish at any moment, and proves none of them", async () => {
+    const stub = await directory((request, socket) => {
+      void setTimeout(3).then(() => {
+        for (const answer of honest(request, socket) ?? []) socket.write(answer);
+      });
+      return undefined;
+    });
+    const options: LdapOptions = { urls: [stub.url], search: { base: "dc=x" }, keys: false, cacheMs: 0 };
+    const target = await startTarget(options);
+    cleanUp.push(() => target.close());
+    expect(await target.login("alice", "right")).toMatchObject({ is: "proven" });
+    const proven = target.verdicts.length;
+    for (let ms = 0; ms < 20; ms++) {
+      const sockets = memorySockets();
+      target.server.accept(sockets.server);
+      const before = stub.requests.length;
+      const login = connectSsh({ socket: sockets.client, username: "alice", password: "right" }).catch(() => {});
+      await vi.waitUntil(() => stub.requests.length > before);
+      await setTimeout(ms % 5);
+      sockets.client.destroy();
+      await login;
+    }
+    await target.idle();
+    expect(target.log.text()).not.toMatch(/unhandled|uncaught/i);
+    // Those that had just been proven had not left yet.
+    expect(target.verdicts.slice(proven).every(({ is }) => is === "proven" || is === "refused")).toBe(true);
+    await vi.waitUntil(() => stub.open() <= 4);
+    expect(await target.login("alice", "right")).toMatchObject({ is: "proven" });
   });
 
   it("costs strangers a bind, so that time does not tell who exists", async () => {

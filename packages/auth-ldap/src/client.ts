@@ -1,4 +1,4 @@
-import { Attribute, Change, Client as Protocol, Control, ResultCodeError } from "ldapts";
+import { Attribute, Change, Client as Protocol, Control, ResultCodeError, SASL_MECHANISMS } from "ldapts";
 import type { connect } from "node:net";
 import { encode, Tag } from "./ber.ts";
 import { entryOf, sidAttribute, type Entry } from "./entry.ts";
@@ -66,6 +66,8 @@ export class Client {
   async bind(dn: string, password: string, signal: AbortSignal): Promise<BindAnswer> {
     // An empty password is a request for an anonymous bind, which succeeds (RFC 4513, section 5.1.2).
     if (dn === "" || password === "") throw new Doubt("a bind without a name or a password proves nothing");
+    // The library would take it for another kind of bind.
+    if ((SASL_MECHANISMS as readonly string[]).includes(dn)) throw new Doubt("the name of the bind is none");
     const policy = new PolicyControl();
     try {
       await this.#run("bind", signal, () => this.#protocol.bind(dn, password, policy));
@@ -147,15 +149,22 @@ export class Client {
     signal.throwIfAborted();
     if (this.closed) throw new Unreachable(`${this.url}: the connection is gone`);
     let late = false;
-    const leave = (): void => this.close();
+    let fail: (error: Error) => void = () => {};
+    // The library does not tell of every end of a connection, and whoever waits here holds a place.
+    const gone = new Promise<never>((_, reject) => (fail = reject));
+    const leave = (): void => {
+      this.close();
+      fail(new Error("the connection was closed"));
+    };
     const timer = setTimeout(() => {
       late = true;
-      this.close();
+      leave();
     }, this.#operationMs);
     signal.addEventListener("abort", leave, { once: true });
+    this.#stream.once("close", leave);
     this.#stream.begin(operation);
     try {
-      const result = await work();
+      const result = await Promise.race([work(), gone]);
       this.#checkCode(operation);
       return result;
     } catch (error) {
@@ -166,6 +175,7 @@ export class Client {
     } finally {
       clearTimeout(timer);
       signal.removeEventListener("abort", leave);
+      this.#stream.off("close", leave);
     }
   }
 

@@ -11,7 +11,9 @@ export interface Entry {
 export const sidAttribute = "objectSid";
 
 /** Takes over what can be text: bytes that are not are left out, and a security identifier gets its usual spelling. */
-export function entryOf({ dn, ...found }: { readonly dn: string; readonly [name: string]: unknown }): Entry {
+export function entryOf({ dn, ...found }: { readonly dn: unknown; readonly [name: string]: unknown }): Entry {
+  // The library lets an attribute of that name take its place.
+  if (typeof dn !== "string") throw new Doubt("an entry has no name");
   const attributes = new Map<string, readonly string[]>();
   for (const [name, value] of Object.entries(found)) {
     // Active Directory sends long lists in parts; a part must not pass for the whole.

@@ -14,18 +14,21 @@ const good = {
   search: { base: "dc=example,dc=org" },
 } satisfies LdapOptions;
 
-async function start(options: object): Promise<void> {
+/** Options as a configuration file might hold them. */
+type Loose = Readonly<Record<string, unknown>>;
+
+async function start(options: LdapOptions): Promise<void> {
   const server = await startTestServer({
     fs: createMemoryFileSystem(),
     methods: [],
     auth: [["ldap"]],
-    plugins: [ldap(options as LdapOptions)],
+    plugins: [ldap(options)],
   });
   await server.close();
 }
 
 describe("a server with options that are in order", () => {
-  it.each<[string, object]>([
+  it.each<[string, Loose]>([
     ["a search", good],
     ["a search without an account", { ...good, bind: undefined }],
     ["StartTLS", { ...good, urls: ["ldap://ldap.example.org"], startTls: true }],
@@ -43,7 +46,7 @@ describe("a server with options that are in order", () => {
 });
 
 describe("a server with options that are not in order", () => {
-  it.each<[string, object, RegExp]>([
+  it.each<[string, Loose, RegExp]>([
     ["no server", { search: good.search }, /urls: give either/],
     ["servers and discovery", { ...good, discover: { domain: "example.org" } }, /urls: give either/],
     ["another scheme", { ...good, urls: ["ldapi:///run/slapd"] }, /urls\.0: the scheme/],
@@ -108,7 +111,7 @@ describe("a server with options that are not in order", () => {
     ],
     ["a login that may take longer than ten seconds", { ...good, loginMs: 60_000 }, /loginMs/],
   ])("refuses %s, by the option's path and without secrets", async (_, options, message) => {
-    const error = await start(options).then(
+    const error = await start(options as LdapOptions).then(
       () => undefined,
       (thrown: Error) => thrown,
     );
