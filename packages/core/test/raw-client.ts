@@ -201,6 +201,21 @@ export class RawClient {
     await this.expect(USERAUTH_SUCCESS);
   }
 
+  /** Logs in by a key, or only asks about it where nothing signs; resolves with the number of the server's answer. */
+  async authenticate(
+    username: string,
+    algorithm: string,
+    blob: Uint8Array,
+    sign?: (data: Buffer) => Uint8Array,
+  ): Promise<number | undefined> {
+    const head = [username, "ssh-connection", "publickey"].map((field) => string(field));
+    const signs = Buffer.of(sign === undefined ? 0 : 1);
+    const request = Buffer.concat([Buffer.of(USERAUTH_REQUEST), ...head, signs, string(algorithm), string(blob)]);
+    const signature = sign?.(Buffer.concat([string(this.#sessionId), request]));
+    this.send(signature === undefined ? request : Buffer.concat([request, string(signature)]));
+    return (await this.next())[0];
+  }
+
   /** Asks something that the server has to refuse, there and back under the keys of now. */
   async ping(): Promise<void> {
     this.send(Buffer.concat([Buffer.of(GLOBAL_REQUEST), string("ping@raw"), Buffer.of(1)]));

@@ -122,15 +122,24 @@ export class LoginProcess {
       return query ? this.#rejected(false) : this.#failed();
     }
     const { method, verdict } = await this.#judge(login, () => this.#verify(login, key));
-    if (verdict.is !== "proven") return query ? this.#rejected(false) : this.#conclude(method, login, verdict);
     const use = { remoteAddress: this.#connection.remoteAddress, nowMs: Date.now() };
-    const refusal = keyRefused(key, verdict.key, use);
-    // A query never binds an identity: only the key that signs does.
-    if (query) return refusal === undefined ? { is: "usable" } : this.#rejected(false);
+    const refusal = verdict.is === "proven" ? keyRefused(key, verdict.key, use) : undefined;
+    if (query) return this.#answerQuery(login, key, refusal ?? unproven(verdict));
+    if (verdict.is !== "proven") return this.#conclude(method, login, verdict);
     if (refusal !== undefined) return this.#conclude(method, login, refused(refusal));
     // The key is authorised; only now is it worth parsing what a stranger sent.
     const signed = signatureHolds(() => request.verifySignature?.(key, verdict.key));
     return this.#conclude(method, login, signed === true ? verdict : refused(signed));
+  }
+
+  /** A query never binds an identity: only the key that signs does. */
+  #answerQuery(login: Login, key: PublicKey, refusal: string | undefined): AuthAnswer {
+    if (refusal === undefined) return { is: "usable" };
+    const { fingerprint } = key.certificate?.key ?? key;
+    const fields = { username: login.username, fingerprint, reason: refusal };
+    // An agent may hold many plain keys, but a client with a certificate goes no further: what is wrong with it is told here or never.
+    this.#connection.log[key.certificate === undefined ? "debug" : "info"](fields, "A key would not do");
+    return this.#rejected(false);
   }
 
   async #judge(login: Login, verify: () => Promise<Judged>): Promise<Judged> {
@@ -259,6 +268,12 @@ export class LoginProcess {
     this.#failures += 1;
     return this.#failures >= this.#setup.limits.authAttempts ? tooManyFailures : this.#rejected(false);
   }
+}
+
+/** Why a verdict proves nothing, if it does not. */
+function unproven(verdict: Verdict): string | undefined {
+  if (verdict.is === "proven") return undefined;
+  return verdict.is === "refused" ? verdict.reason : "unknown to every method";
 }
 
 function signatureHolds(verify: () => unknown): true | string {
