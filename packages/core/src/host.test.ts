@@ -20,6 +20,7 @@ function registrations(): Registrations {
     onConnection: [],
     onSession: [],
     onDisconnect: [],
+    onExplain: [],
     onClose: [],
     shut: false,
   };

@@ -15,6 +15,7 @@ const registrations: ReadonlySet<PropertyKey> = new Set<keyof PluginHost>([
   "onConnection",
   "onSession",
   "onDisconnect",
+  "onExplain",
   "onClose",
 ]);
 
