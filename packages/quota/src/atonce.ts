@@ -1,0 +1,58 @@
+import { SftpError, token, type PluginHost, type Token } from "@sluice/core";
+import type { Ledger } from "./ledger.ts";
+import type { QuotaSettings } from "./options.ts";
+import { none } from "./record.ts";
+import { encoded } from "./subjects.ts";
+
+const one = { bytes: 0, files: 1 };
+const UploadSlot: Token<string> = token("quota.upload-slot");
+
+/** Limits what a user has open at once: sessions, and files that are written to. */
+export function limitAtOnce(host: PluginHost, ledger: Ledger, { sessions, uploads }: QuotaSettings): void {
+  if (sessions !== undefined) {
+    host.onSession(async (session) => {
+      const subject = `sessions/${encoded(session.user.name)}`;
+      let held: unknown;
+      try {
+        held = await ledger.reserve(subject, { bytes: Infinity, files: sessions }, one);
+      } catch (error) {
+        host.log.warn({ err: error }, "The quota's store failed; sessions are not counted");
+        return;
+      }
+      if (held === undefined) throw new Error(`More than ${sessions} sessions of one user`);
+      const left = (): void => void ledger.settle(subject, none, one);
+      if (session.signal.aborted) left();
+      else session.signal.addEventListener("abort", left, { once: true });
+    });
+  }
+  if (uploads === undefined) return;
+  host.use("open", async (ctx, next) => {
+    const { write, append, truncate } = ctx.request.flags;
+    if (!write && !append && !truncate) return next();
+    const subject = `uploads/${encoded(ctx.user.name)}`;
+    let held: unknown;
+    try {
+      held = await ledger.reserve(subject, { bytes: Infinity, files: uploads }, one);
+    } catch (error) {
+      throw new SftpError("failure", "The quota cannot be checked at the moment; try again later", { cause: error });
+    }
+    if (held === undefined) throw new SftpError("quotaExceeded", `Quota exceeded: ${uploads} uploads at once`);
+    try {
+      await next();
+    } finally {
+      if (ctx.result === undefined) await ledger.settle(subject, none, one);
+    }
+    ctx.result?.state.set(UploadSlot, subject);
+  });
+  host.use("close", async (ctx, next) => {
+    const { file } = ctx.request;
+    const subject = file.state.get(UploadSlot);
+    if (subject === undefined) return next();
+    file.state.delete(UploadSlot);
+    try {
+      await next();
+    } finally {
+      await ledger.settle(subject, none, one);
+    }
+  });
+}

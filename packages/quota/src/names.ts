@@ -1,0 +1,122 @@
+import {
+  isWithin,
+  parentOf,
+  SftpError,
+  sftpPath,
+  type Context,
+  type Next,
+  type PluginHost,
+  type SftpPath,
+} from "@sluice/core";
+import { amountAt } from "./files.ts";
+import { none, type Amount } from "./record.ts";
+import { Changes } from "./reservation.ts";
+import { walk } from "./tally.ts";
+import type { Books } from "./writing.ts";
+
+/** Most entries of a folder that is moved from one limit to another: they are counted while the client waits. */
+const maxMoved = 100_000;
+const oneName: Amount = { bytes: 0, files: 1 };
+
+/** Counts names that come and go. */
+export function countNames(host: PluginHost, books: Books): void {
+  host.use(["remove", "rmdir"], (ctx, next) => removed(ctx, next, books));
+  host.use(["mkdir", "symlink"], (ctx, next) => added(ctx, next, books, ctx.request.path, oneName));
+  host.use("link", async (ctx, next) => {
+    // Each name of a file counts its size, so that it can be deleted by either.
+    await added(ctx, next, books, ctx.request.path, await amountAt(ctx.session.fs, ctx.request.existing));
+  });
+  host.use("rename", (ctx, next) => renamed(ctx, next, books));
+}
+
+async function added(ctx: Context, next: Next, books: Books, path: SftpPath, amount: Amount): Promise<void> {
+  const subjects = books.subjects.of(ctx.user, path);
+  if (subjects.length === 0) return next();
+  const place = books.subjects.placeOf(ctx.user, path);
+  await books.files.alone([place], async () => {
+    const changes = new Changes();
+    changes.add(subjects, amount);
+    await books.journal.around(subjects, [{ folder: parentOf(path), deep: false }], () =>
+      changes.around(books.ledger, books.log, next),
+    );
+  });
+}
+
+async function removed(ctx: Context<"remove" | "rmdir">, next: Next, books: Books): Promise<void> {
+  const { path } = ctx.request;
+  const subjects = books.subjects.of(ctx.user, path);
+  if (subjects.length === 0) return next();
+  const place = books.subjects.placeOf(ctx.user, path);
+  await books.files.alone([place], async () => {
+    const entry = books.files.at(place);
+    const counted = entry?.counted ?? (await amountAt(ctx.session.fs, path));
+    const changes = new Changes();
+    changes.take(subjects, counted);
+    await books.journal.around(subjects, [{ folder: parentOf(path), deep: false }], () =>
+      changes.around(books.ledger, books.log, next),
+    );
+    if (entry !== undefined) {
+      entry.counted = none;
+      await books.journal.filesChanged();
+    }
+  });
+}
+
+async function renamed(ctx: Context<"rename">, next: Next, books: Books): Promise<void> {
+  const { from, to } = ctx.request;
+  const { subjects, files, journal, ledger, log } = books;
+  const { user, session } = ctx;
+  if (!subjects.hasTrees && subjects.ofUser(user).length === 0) return next();
+  const placeOf = (path: SftpPath): string => subjects.placeOf(user, path);
+  await files.alone([placeOf(from), placeOf(to)], async () => {
+    const changes = new Changes();
+    if (from !== to) {
+      const replaced = files.at(placeOf(to))?.counted ?? (await amountAt(session.fs, to));
+      changes.take(subjects.of(user, to), replaced);
+    }
+    const move = (path: SftpPath, amount: Amount): void => {
+      changes.take(subjects.of(user, path), amount);
+      changes.add(subjects.of(user, renamedPath(path, from, to)), amount);
+    };
+    move(from, files.at(placeOf(from))?.counted ?? (await amountAt(session.fs, from)));
+    if (subjects.hasTrees) await moveBelow(ctx, books, move);
+    const touched = [from, to].flatMap((path) => [
+      { folder: parentOf(path), deep: false },
+      { folder: path, deep: true },
+    ]);
+    await journal.around(changes.subjects, touched, async () => {
+      await changes.around(ledger, log, next);
+      files.move(({ path, place }) => {
+        // Another user's file by that name may be another file.
+        if (!isWithin(path, from) || place !== placeOf(path)) return undefined;
+        const now = renamedPath(path, from, to);
+        return { path: now, place: placeOf(now), keys: subjects.of(user, now).map(({ key }) => key) };
+      });
+      await journal.filesChanged();
+    });
+  });
+}
+
+async function moveBelow(
+  { session, request: { from } }: Context<"rename">,
+  { files, subjects }: Books,
+  move: (path: SftpPath, amount: Amount) => void,
+): Promise<void> {
+  const { type } = await session.fs.stat(from, { follow: false });
+  if (type !== "directory") return;
+  let moved = 0;
+  for await (const [path, amount] of walk(session.fs, from)) {
+    moved += 1;
+    if (moved > maxMoved) {
+      throw new SftpError(
+        "failure",
+        `A folder with more than ${maxMoved} entries cannot be moved from one quota to another`,
+      );
+    }
+    move(path, files.at(subjects.placeOf(session.user, path))?.counted ?? amount);
+  }
+}
+
+function renamedPath(path: SftpPath, from: SftpPath, to: SftpPath): SftpPath {
+  return path === from ? to : sftpPath(`${to}${from === "/" ? path : path.slice(from.length)}`);
+}

@@ -1,0 +1,170 @@
+import {
+  parentOf,
+  SftpError,
+  type Context,
+  type Logger,
+  type Next,
+  type OpenFile,
+  type PluginHost,
+} from "@sluice/core";
+import { amountAt, followed, type Files, type OpenEntry } from "./files.ts";
+import type { Ledger } from "./ledger.ts";
+import { minus, none, type Amount } from "./record.ts";
+import type { Journal } from "./journal.ts";
+import { reserveAll, settleAll } from "./reservation.ts";
+import type { Subject, Subjects } from "./subjects.ts";
+import { Upload, UploadOf } from "./upload.ts";
+
+/** What all parts of the accounting share. */
+export interface Books {
+  readonly ledger: Ledger;
+  readonly files: Files;
+  readonly subjects: Subjects;
+  readonly journal: Journal;
+  readonly chunk: number;
+  readonly log: Logger;
+}
+
+/** Counts what is written to open files. */
+export function countWriting(host: PluginHost, books: Books): void {
+  host.use("open", (ctx, next) => opened(ctx, next, books));
+  host.use("write", async (ctx, next) => {
+    const { file, position, data } = ctx.request;
+    const upload = file.state.get(UploadOf);
+    if (upload !== undefined) {
+      const end = file.flags.append ? upload.append(data.length) : position + data.length;
+      const room = upload.room(end);
+      if (room !== undefined) await room;
+    }
+    await next();
+  });
+  host.use("copy", async (ctx, next) => {
+    const { from, position, length, to, toPosition } = ctx.request;
+    const upload = to.state.get(UploadOf);
+    if (upload !== undefined) {
+      const { size } = await from.handle.stat();
+      const bytes = Math.max(Math.min(length === 0 ? Infinity : length, size - position), 0);
+      await upload.room(to.flags.append ? upload.append(bytes) : toPosition + bytes);
+    }
+    await next();
+  });
+  host.use("setstat", (ctx, next) => changed(ctx, next, books));
+  host.use("close", (ctx, next) => closed(ctx, next, books));
+}
+
+async function opened(ctx: Context<"open">, next: Next, books: Books): Promise<void> {
+  const { path: asked, flags, attributes } = ctx.request;
+  if (!flags.write && !flags.append && !flags.create && !flags.truncate) return next();
+  const { user, session } = ctx;
+  const path = await followed(session, asked);
+  const subjects = books.subjects.of(user, path);
+  if (subjects.length === 0) return next();
+  const place = books.subjects.placeOf(user, path);
+  await books.files.alone([place], async () => {
+    const counted = books.files.at(place)?.counted ?? (await amountAt(session.fs, path));
+    // What an upload replaces stays until the upload is complete, so it is no room for what comes.
+    const size = flags.truncate ? 0 : counted.bytes;
+    const least = { bytes: Math.max((attributes.size ?? 0) - size, 0), files: counted.files === 0 ? 1 : 0 };
+    const bytes = await reserveAll(books.ledger, subjects, least, 0, books.log);
+    const held = { bytes, files: least.files };
+    const entry = books.files.enter(
+      path,
+      place,
+      counted,
+      subjects.map(({ key }) => key),
+    );
+    await books.journal.filesChanged();
+    let file: OpenFile | undefined;
+    try {
+      await next();
+      file = ctx.result;
+    } finally {
+      if (file === undefined) {
+        books.files.leave(entry);
+        await settleAll(books.ledger, subjects, none, held);
+        await books.journal.filesChanged();
+      }
+    }
+    file?.state.set(UploadOf, new Upload(books, { entry, subjects, size, held }));
+  });
+}
+
+async function closed(ctx: Context<"close">, next: Next, books: Books): Promise<void> {
+  const { file } = ctx.request;
+  const upload = file.kind === "file" ? file.state.get(UploadOf) : undefined;
+  if (upload === undefined) return next();
+  file.state.delete(UploadOf);
+  const { entry } = upload;
+  await books.files.alone([entry.place], async () => {
+    try {
+      await settling(ctx, books, entry, upload.subjects, () => upload.held, next);
+    } finally {
+      books.files.leave(entry);
+      await books.journal.filesChanged();
+    }
+  });
+}
+
+/** Has a change made, and brings the books into line with what is there then, whether it succeeded or not. */
+async function settling(
+  { user, session, log }: Context,
+  { ledger, subjects, journal }: Books,
+  entry: OpenEntry,
+  holders: readonly Subject[],
+  held: () => Amount,
+  next: Next,
+): Promise<void> {
+  // It may have been moved to where others answer for it.
+  const owners = subjects.of(user, entry.path);
+  await journal.around(owners, [{ folder: parentOf(entry.path), deep: false }], async () => {
+    try {
+      await next();
+    } finally {
+      let change = none;
+      try {
+        const now = await amountAt(session.fs, entry.path);
+        change = minus(now, entry.counted);
+        entry.counted = now;
+      } catch (error) {
+        log.error({ err: error, path: entry.path }, "What was written could not be counted; run a recount");
+      }
+      await settleAll(ledger, owners, change, none);
+      await settleAll(ledger, holders, none, held());
+    }
+  });
+}
+
+/** Only a new size matters. */
+async function changed(ctx: Context<"setstat">, next: Next, books: Books): Promise<void> {
+  const { path: asked, file, attributes, follow } = ctx.request;
+  const { size } = attributes;
+  if (size === undefined) return next();
+  if (!Number.isSafeInteger(size)) throw new SftpError("invalidParameter");
+  const upload = file?.state.get(UploadOf);
+  if (upload !== undefined) {
+    await upload.room(size);
+    return next();
+  }
+  const { user, session } = ctx;
+  const path = follow ? await followed(session, asked) : asked;
+  const subjects = books.subjects.of(user, path);
+  if (subjects.length === 0) return next();
+  const place = books.subjects.placeOf(user, path);
+  await books.files.alone([place], async () => {
+    const counted = books.files.at(place)?.counted ?? (await amountAt(session.fs, path));
+    const entry = books.files.enter(
+      path,
+      place,
+      counted,
+      subjects.map(({ key }) => key),
+    );
+    try {
+      const least = { bytes: Math.max(size - entry.counted.bytes, 0), files: 0 };
+      const bytes = await reserveAll(books.ledger, subjects, least, 0, books.log);
+      await settling(ctx, books, entry, subjects, () => ({ bytes, files: 0 }), next);
+    } finally {
+      books.files.leave(entry);
+      await books.journal.filesChanged();
+    }
+  });
+}
