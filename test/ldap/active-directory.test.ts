@@ -2,6 +2,7 @@ import { generateHostKey } from "@sluice/core";
 import { authAttempt } from "@sluice/testing";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { account, adGroup, domain, Samba, sambaUnavailable, searcher, users } from "./samba.ts";
+import { login, unavailable as cannotRun } from "../auth/clients.ts";
 import { methodsOf } from "./methods.ts";
 import { startTarget, type Target } from "./target.ts";
 
@@ -15,6 +16,7 @@ const entries = [
   account("alice", password, "mail: alice@example.org", `altSecurityIdentities: SSHKey:${key.publicKey} laptop`),
   account("bob", password, "userAccountControl: 514", `altSecurityIdentities: ${key.publicKey}`),
   account("carol", password, "pwdLastSet: 0"),
+  account("erin", password, "pwdLastSet: 0"),
   account("dave", password, "accountExpires: 116444736010000000"),
   adGroup("inner", `CN=alice,${users}`),
   adGroup("outer", `CN=inner,${users}`),
@@ -121,6 +123,17 @@ describe.skipIf(unavailable !== undefined)(`Active Directory${note}`, () => {
     // Samba takes the one before for an hour, as Active Directory does.
     expect(await attempt("a third one")).toMatchObject({ is: "refused" });
     await close();
+  });
+
+  it.skipIf(cannotRun("openssh") !== undefined)("has a password changed by OpenSSH, over StartTLS", async () => {
+    const address = await target.server.listen({ host: "127.0.0.1", port: 0 });
+    const port = "port" in address ? address.port : 0;
+    const newPasswords = ["short", "Oth3r-battery"];
+    const changed = await login("openssh", { port, user: "erin", passwords: [password], newPasswords });
+    expect(changed, changed.output).toMatchObject({ loggedIn: true });
+    expect(await login("openssh", { port, user: "erin", passwords: ["Oth3r-battery"] })).toMatchObject({
+      loggedIn: true,
+    });
   });
 
   it("binds users directly by user@realm and reads their own entries", async () => {

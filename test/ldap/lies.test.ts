@@ -4,7 +4,7 @@ import type { LdapOptions } from "@sluice/auth-ldap";
 import { authAttempt } from "@sluice/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { connectSsh, memorySockets } from "@sluice/core/ssh-client";
-import { methodsOf, type Methods } from "./methods.ts";
+import { methodsOf, verdictOf, type Methods } from "./methods.ts";
 import {
   alice,
   ber,
@@ -49,7 +49,7 @@ async function against(stub: Stub, more: Partial<LdapOptions> = {}): Promise<Met
 
 async function ask(own: Methods, username: string, password: string, signal?: AbortSignal): Promise<Verdict> {
   const options = signal === undefined ? {} : { signal };
-  return own.methods.ldap.verify(authAttempt("password", { username, credentials: { password } }, options));
+  return verdictOf(own.methods.ldap.verify(authAttempt("password", { username, credentials: { password } }, options)));
 }
 
 /** Lies about one kind of request, and is honest about the others. */
@@ -324,6 +324,13 @@ describe("several servers", () => {
     expect(new Set(verdicts.map(({ is }) => is))).toEqual(new Set(["refused"]));
     await vi.waitUntil(() => first.open() + second.open() === 0);
     expect(first.made()).toBeLessThan(10);
+  });
+
+  it("that are all away have judged nobody, which is no failure of the user's", async () => {
+    const stub = await directory(({ id }) => [bindResult(id, 52)]);
+    const { methods } = await against(stub);
+    const attempt = authAttempt("password", { username: "alice", credentials: { password: "right" } });
+    await expect(methods.ldap.verify(attempt)).rejects.toThrow(/no directory server answers/);
   });
 
   it("that are flapping never prove anybody wrongly", async () => {

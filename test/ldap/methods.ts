@@ -1,4 +1,4 @@
-import type { AuthMethod } from "@sluice/core";
+import type { AuthMethod, Verdict } from "@sluice/core";
 import { ldap, type LdapOptions } from "@sluice/auth-ldap";
 import { createMemoryFileSystem } from "@sluice/fs-memory";
 import { capturedLog, startTestServer, type CapturedLog } from "@sluice/testing";
@@ -45,4 +45,13 @@ export async function methodsOf(options: LdapOptions): Promise<Methods> {
     log,
     close: () => server.close(),
   };
+}
+
+/** A verdict as core takes it: a rejection refuses. */
+export async function verdictOf(verdict: Verdict | Promise<Verdict>): Promise<Verdict> {
+  try {
+    return await verdict;
+  } catch (error) {
+    return { is: "refused", reason: (error as Error).message };
+  }
 }

@@ -7,7 +7,8 @@ import type { LdapOptions } from "@sluice/auth-ldap";
 import { authAttempt, testHostKey } from "@sluice/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { notInstalled, run } from "../interop/process.ts";
-import { methodsOf, type Methods } from "./methods.ts";
+import { login, unavailable as cannotRun } from "../auth/clients.ts";
+import { methodsOf, verdictOf, type Methods } from "./methods.ts";
 import { group, groupsBase, people, person, service, Slapd, slapdUnavailable, suffix } from "./slapd.ts";
 import { silentPort, startTarget, type Target } from "./target.ts";
 
@@ -81,7 +82,7 @@ describe.skipIf(unavailable !== undefined)(`OpenLDAP${note}`, () => {
 
   async function ask(own: Methods, username: string, old: string, newPassword?: string): Promise<Verdict> {
     const credentials = { password: old, ...(newPassword === undefined ? {} : { newPassword }) };
-    return own.methods.ldap.verify(authAttempt("password", { username, credentials }));
+    return verdictOf(own.methods.ldap.verify(authAttempt("password", { username, credentials })));
   }
 
   async function askByKey(own: Methods, username: string): Promise<Verdict> {
@@ -199,6 +200,20 @@ describe.skipIf(unavailable !== undefined)(`OpenLDAP${note}`, () => {
       });
       expect(await ask(own, "fresh", password)).toEqual({ is: "refused", reason: "wrong password" });
       expect(await ask(own, "fresh", "a new password")).toMatchObject({ is: "proven" });
+    });
+
+    it.skipIf(cannotRun("openssh") !== undefined)("has its password changed by OpenSSH, over StartTLS", async () => {
+      await slapd.modify(person("erin", password, "pwdReset: TRUE"), ["-a"]);
+      const target = await serve({ startTls: true, tls: { ca: slapd.certificates.ca }, keys: false });
+      const address = await target.server.listen({ host: "127.0.0.1", port: 0 });
+      const port = "port" in address ? address.port : 0;
+      const newPasswords = ["short", "long enough"];
+      const changed = await login("openssh", { port, user: "erin", passwords: [password], newPasswords });
+      expect(changed, changed.output).toMatchObject({ loggedIn: true });
+      expect(await login("openssh", { port, user: "erin", passwords: ["long enough"] })).toMatchObject({
+        loggedIn: true,
+      });
+      expect(target.log.text()).not.toMatch(/correct horse|long enough/);
     });
 
     it("whose password has to be changed is refused where that is switched off, or its groups are wrong", async () => {
@@ -446,9 +461,7 @@ describe("a directory that accepts and says nothing", () => {
     const started = performance.now();
     const own = await methodsOf({ urls: [`ldap://127.0.0.1:${silent.port}`], search: { base: people } });
     const attempts = Array.from({ length: 200 }, () =>
-      Promise.resolve(
-        own.methods.ldap.verify(authAttempt("password", { username: "alice", credentials: { password } })),
-      ),
+      verdictOf(own.methods.ldap.verify(authAttempt("password", { username: "alice", credentials: { password } }))),
     );
     const waiting = target.login("alice", password);
     expect(await target.login("local", "any")).toEqual({ is: "proven", user: {} });

@@ -3,17 +3,31 @@ import { generateHostKey, type PublicKey } from "@sluice/core";
 import { authMethodSuite, pluginSuite, runSuite } from "@sluice/testing";
 import { describe, it } from "vitest";
 import { methodsOf } from "./methods.ts";
-import { bindResult, entry, searchDone, startStub, type Behaviour } from "./stub.ts";
+import { bindResult, entry, message, result, searchDone, startStub, type Behaviour, type StubRequest } from "./stub.ts";
 
-const keys = ["alice", "bob"].map((name) => ({ name, text: generateHostKey().publicKey }));
+const keys = ["alice", "bob", "eve"].map((name) => ({ name, text: generateHostKey().publicKey }));
 
 function keyOf(text: string): PublicKey {
   const [type = "", base64 = ""] = text.split(" ");
   return { type, blob: Buffer.from(base64, "base64"), fingerprint: "" };
 }
 
-/** Two users, each with a password that is the name backwards. */
-const two: Behaviour = (request) => {
+/** Two users, each with a password that is the name backwards, and one whose password has to be changed. */
+function users(): Behaviour {
+  let changed = false;
+  return (request) => {
+    const { id, kind } = request;
+    if (kind === "bind" && request.dn === "uid=eve,dc=x") {
+      if (request.password === (changed ? "a new one" : "eve")) return [bindResult(id, changed ? 0 : 49, "data 773,")];
+      return [bindResult(id, 49)];
+    }
+    if (kind !== "77") return two(request);
+    changed = true;
+    return [message(id, result(0x78, 0))];
+  };
+}
+
+const two = (request: StubRequest): readonly Buffer[] => {
   const { id, kind } = request;
   if (kind === "bind") {
     const name = /^uid=(\w+),/.exec(request.dn)?.[1];
@@ -37,12 +51,13 @@ runSuite(
   "the method ldap",
   authMethodSuite<"password">({
     create: async () => {
-      const stub = await startStub(two);
+      const stub = await startStub(users());
       const own = await methodsOf(options(stub.url));
       return {
         method: own.methods.ldap,
         good: { username: "alice", credentials: { password: "ecila" } },
         other: { username: "bob", credentials: { password: "bob" } },
+        expired: { username: "eve", password: "eve", newPassword: "a new one" },
         wrong: [
           { username: "alice", credentials: { password: "bob" } },
           { username: "alice", credentials: { password: "" } },
@@ -62,7 +77,7 @@ runSuite(
   "the method ldap-keys",
   authMethodSuite<"publickey">({
     create: async () => {
-      const stub = await startStub(two);
+      const stub = await startStub(users());
       const own = await methodsOf(options(stub.url));
       return {
         method: own.methods.keys,
@@ -87,7 +102,7 @@ runSuite(
   pluginSuite<LdapOptions>({
     plugin: ldap,
     create: async () => {
-      const stub = await startStub(two);
+      const stub = await startStub(users());
       return { options: options(stub.url), secrets: ["secret"], close: () => stub.close() };
     },
   }),

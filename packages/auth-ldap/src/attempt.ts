@@ -1,5 +1,5 @@
 import { refused, type AuthAttempt, type Verdict } from "@sluice/core";
-import { Answer, Doubt, Unavailable, Unreachable } from "./error.ts";
+import { Answer, Doubt, Unavailable } from "./error.ts";
 
 /** Longest name that is looked up, in bytes: what core lets through. */
 const maxNameBytes = 255;
@@ -10,7 +10,11 @@ export function isAskable(username: string): boolean {
   return username.trim() !== "" && !/[\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Zl}\p{Zp}\ufffd]/u.test(username);
 }
 
-/** Decides an attempt within a time limit, and no longer than the client waits. Whatever the directory does, the answer is a verdict. */
+/**
+ * Decides an attempt within a time limit, and no longer than the client waits. What the directory answers is a verdict, whatever it is.
+ *
+ * @throws Unavailable where nobody has judged anything: core refuses, and does not count it as a failure of the user's
+ */
 export async function decide(
   attempt: AuthAttempt,
   limitMs: number,
@@ -27,14 +31,7 @@ export async function decide(
   try {
     return await decision(controller.signal);
   } catch (error) {
-    if (
-      error instanceof Doubt ||
-      error instanceof Unavailable ||
-      error instanceof Unreachable ||
-      error instanceof Answer
-    ) {
-      return refused(error.message);
-    }
+    if (error instanceof Doubt || error instanceof Answer) return refused(error.message);
     throw error;
   } finally {
     clearTimeout(timer);

@@ -6,7 +6,7 @@ import { Client, type BindAnswer } from "./client.ts";
 import { comparable, escapeValue } from "./dn.ts";
 import { draftAttributes, nameOf } from "./draft.ts";
 import type { Entry } from "./entry.ts";
-import { Doubt } from "./error.ts";
+import { Doubt, Unavailable } from "./error.ts";
 import { Gate } from "./gate.ts";
 import { groupsOf, memberAttributes, type Group } from "./groups.ts";
 import type { Settings } from "./settings.ts";
@@ -235,7 +235,7 @@ export class Directory {
     const stream = await dial(address, this.#security, connectMs, signal);
     if (this.#closed) {
       stream.destroy();
-      throw new Doubt("the server is closing");
+      throw new Unavailable("the server is closing");
     }
     return new Client(address.url, stream, operationMs);
   }

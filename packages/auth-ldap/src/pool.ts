@@ -1,5 +1,5 @@
 import type { Address } from "./address.ts";
-import { Answer, Doubt, Unavailable, Unreachable } from "./error.ts";
+import { Answer, Unavailable, Unreachable } from "./error.ts";
 import type { Client } from "./client.ts";
 import { Gate } from "./gate.ts";
 import type { Servers } from "./servers.ts";
@@ -124,7 +124,8 @@ export class Pool {
   async #open(address: Address, signal: AbortSignal): Promise<Client> {
     if (this.#closed) throw new Unavailable("the server is closing");
     const { account } = this.#options;
-    if (this.#refused !== undefined && performance.now() < this.#refused.until) throw new Doubt(this.#refused.reason);
+    if (this.#refused !== undefined && performance.now() < this.#refused.until)
+      throw new Unavailable(this.#refused.reason);
     const client = await this.#options.dial(address, signal);
     this.#busy.add(client);
     try {
@@ -147,6 +148,6 @@ export class Pool {
     const waitMs = Math.min((this.#refused?.waitMs ?? 1000) * 2, maxRefusalMs);
     const reason = `the directory refuses the account of the option bind (${new Answer(code, "bind", text).message})`;
     this.#refused = { until: performance.now() + waitMs, waitMs, reason };
-    throw new Doubt(reason);
+    throw new Unavailable(reason);
   }
 }
