@@ -13,7 +13,7 @@ export interface PendingEnrolment {
    *
    * @throws EnrolmentError `changed` where the user was enrolled elsewhere meanwhile
    */
-  confirm(code: string): Promise<boolean>;
+  readonly confirm: (code: string) => Promise<boolean>;
 }
 
 /** What is known of a user's one-time codes. */
