@@ -12,6 +12,7 @@ rclone                # SFTP by pkg/sftp, with exec probes
 lftp                  # SFTP v3 to v6, asks for v6
 putty-tools           # psftp; puttygen, to make it a key
 curl                  # SFTP by libssh2 or libssh
+fail2ban              # fail2ban-regex, which reads the filter in docs
 python3               # runs the two below
 python3-paramiko      # SFTP v3
 python3-asyncssh      # SFTP v3 to v6
@@ -24,6 +25,7 @@ slapd                 # OpenLDAP: users in a directory
 ldap-utils            # ldapmodify, to change what is in it
 samba-ad-dc           # Active Directory's other implementation
 samba-ad-provision    # what a new domain is made from
+strace                # makes calls of the kernel fail
 "
 names=$(printf '%s' "$packages" | sed 's/#.*//')
 

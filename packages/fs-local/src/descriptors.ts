@@ -45,7 +45,7 @@ export class DescriptorContainment implements Containment {
   }
 
   *leave(directory: Directory): Steps<void> {
-    if (directory.fd !== undefined) yield* calls.close(directory.fd);
+    if (directory.fd !== undefined) yield* letGo(directory.fd);
   }
 
   *pin(parent: Directory, name: string): Steps<Pin> {
@@ -61,7 +61,7 @@ export class DescriptorContainment implements Containment {
   }
 
   *unpin(pin: Pin): Steps<void> {
-    if (pin.fd !== undefined) yield* calls.close(pin.fd);
+    if (pin.fd !== undefined) yield* letGo(pin.fd);
   }
 
   allows(): boolean {
@@ -79,6 +79,15 @@ export class DescriptorContainment implements Containment {
     if (mount !== this.#mount) {
       throw new SftpError("permissionDenied", "That is another file system", { detail: `mount ${mount ?? "unknown"}` });
     }
+  }
+}
+
+/** Gives back a descriptor that nothing was written through: should that fail, what was done with it is done all the same. */
+function* letGo(fd: number): Steps<void> {
+  try {
+    yield* calls.close(fd);
+  } catch {
+    // The descriptor is gone in any case, as close(2) says.
   }
 }
 
