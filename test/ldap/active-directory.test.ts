@@ -130,7 +130,7 @@ describe.skipIf(unavailable !== undefined)(`Active Directory${note}`, () => {
     const port = "port" in address ? address.port : 0;
     const newPasswords = ["short", "Oth3r-battery"];
     const changed = await login("openssh", { port, user: "erin", passwords: [password], newPasswords });
-    expect(changed, changed.output).toMatchObject({ loggedIn: true });
+    expect(changed).toMatchObject({ loggedIn: true });
     expect(await login("openssh", { port, user: "erin", passwords: ["Oth3r-battery"] })).toMatchObject({
       loggedIn: true,
     });

@@ -1,3 +1,5 @@
+import { createSocket } from "node:dgram";
+import { once } from "node:events";
 import { setTimeout } from "node:timers/promises";
 import type { Verdict } from "@sluice/core";
 import type { LdapOptions } from "@sluice/auth-ldap";
@@ -324,6 +326,33 @@ describe("several servers", () => {
     expect(new Set(verdicts.map(({ is }) => is))).toEqual(new Set(["refused"]));
     await vi.waitUntil(() => first.open() + second.open() === 0);
     expect(first.made()).toBeLessThan(10);
+  });
+
+  it("that are gone refuse 200 logins at once", async () => {
+    const stub = await directory(honest);
+    const own = await against(stub);
+    await stub.close();
+    cleanUp.shift();
+    const verdicts = await Promise.all(Array.from({ length: 200 }, () => ask(own, "alice", "right")));
+    expect(verdicts.filter(({ is }) => is === "refused")).toHaveLength(200);
+    expect(own.log.records.filter(({ message }) => message.includes("set aside"))).toHaveLength(1);
+  });
+
+  it("that no name server tells of refuse in time", async () => {
+    const names = createSocket("udp4");
+    names.bind(0, "127.0.0.1");
+    await once(names, "listening");
+    cleanUp.push(async () => void names.close());
+    const own = await methodsOf({
+      discover: { domain: "example.org", nameservers: [`127.0.0.1:${names.address().port}`] },
+      search: { base: "dc=x" },
+      loginMs: 500,
+    });
+    cleanUp.push(() => own.close());
+    expect(await ask(own, "alice", "right")).toEqual({
+      is: "refused",
+      reason: "the directory took longer than 500 ms",
+    });
   });
 
   it("that are all away have judged nobody, which is no failure of the user's", async () => {

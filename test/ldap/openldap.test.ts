@@ -209,7 +209,7 @@ describe.skipIf(unavailable !== undefined)(`OpenLDAP${note}`, () => {
       const port = "port" in address ? address.port : 0;
       const newPasswords = ["short", "long enough"];
       const changed = await login("openssh", { port, user: "erin", passwords: [password], newPasswords });
-      expect(changed, changed.output).toMatchObject({ loggedIn: true });
+      expect(changed).toMatchObject({ loggedIn: true });
       expect(await login("openssh", { port, user: "erin", passwords: ["long enough"] })).toMatchObject({
         loggedIn: true,
       });
@@ -358,7 +358,7 @@ describe.skipIf(unavailable !== undefined)(`OpenLDAP${note}`, () => {
       };
       const question = query.subarray(12, query.indexOf(0, 12) + 5);
       names.send(
-        Buffer.concat([header, question, record(1, "evil.example.net"), record(2, "ldap.home.localhost")]),
+        Buffer.concat([header, question, record(1, "evil.example.net"), record(2, "127.0.0.1")]),
         from.port,
         from.address,
       );
@@ -367,18 +367,16 @@ describe.skipIf(unavailable !== undefined)(`OpenLDAP${note}`, () => {
     await once(names, "listening");
     cleanUp.push(async () => void names.close());
     const own = await methodsOf({
-      discover: { domain: "home.localhost", nameservers: [`127.0.0.1:${names.address().port}`] },
-      tls: { ca: slapd.certificates.ca, serverName: "localhost" },
+      // Of an address the last numbers pass for a domain: nothing else is sure to be found on every machine.
+      discover: { domain: "0.0.1", nameservers: [`127.0.0.1:${names.address().port}`] },
+      tls: { ca: slapd.certificates.ca },
       bind: service,
       search: { base: people },
     });
     cleanUp.push(() => own.close());
-    const verdict = await ask(own, "alice", password);
-    expect(own.log.text()).toMatch(/outside of home.localhost/);
-    // Whether the system resolves names below localhost is its own affair; which host is asked is not.
-    if (verdict.is === "refused")
-      expect(verdict.reason).toMatch(/^no directory server answers: ldaps:\/\/ldap\.home\.localhost:\d+: [^;]*$/);
-    else expect(verdict).toMatchObject({ is: "proven" });
+    expect(await ask(own, "alice", password)).toMatchObject({ is: "proven" });
+    expect(own.log.text()).toMatch(/outside of 0\.0\.1/);
+    expect(own.log.text()).not.toMatch(/evil/);
   });
 
   it("ends the sessions of an account that was disabled, and of no other", async () => {

@@ -67,11 +67,26 @@ export function discover(discovery: DiscoverySettings, log: Logger): AddressSour
       fresh = performance.now() + 1000;
     }
   };
-  return async () => {
-    if (performance.now() >= fresh) await (asking ??= ask().finally(() => (asking = undefined)));
+  return async (signal) => {
+    if (performance.now() >= fresh) asking ??= ask().finally(() => (asking = undefined));
+    // Nobody waits for what is only to be refreshed.
+    if (known.length === 0 && asking !== undefined) await unlessAborted(asking, signal);
     if (known.length === 0) throw new Unavailable(`no server of ${discovery.domain} could be found`);
     return known;
   };
+}
+
+/** Waits for what cannot be stopped, until the signal says not to. */
+async function unlessAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  signal.throwIfAborted();
+  let leave: () => void = () => {};
+  const aborted = new Promise<never>((_, reject) => (leave = () => reject(signal.reason as Error)));
+  signal.addEventListener("abort", leave, { once: true });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener("abort", leave);
+  }
 }
 
 async function lookUp(resolver: Resolver, discovery: DiscoverySettings, log: Logger): Promise<Address[]> {

@@ -26,6 +26,8 @@ export interface Person {
 const activeDirectoryFilter =
   "(&(objectCategory=person)(objectClass=user)(|(sAMAccountName={username})(userPrincipalName={username})))";
 const boundFilter = "(&(objectClass=user)(|(userPrincipalName={bound})(sAMAccountName={username})))";
+/** Most users, and most unknown names, that are kept. */
+const maxPeople = 2000;
 const maxNames = 10_000;
 
 /** What the methods ask of a directory, with connections that are shared where they may be. */
@@ -38,9 +40,9 @@ export class Directory {
   readonly #rootDses: RootDses = new RootDses();
   readonly #attributes: readonly string[];
   readonly #bound = new Set<Client>();
-  readonly #people: Cache<Person> = new Cache(maxNames);
+  readonly #people: Cache<Person> = new Cache(maxPeople);
   readonly #unknown: Cache<true> = new Cache(maxNames);
-  readonly #groups: Cache<readonly Group[]> = new Cache(maxNames);
+  readonly #groups: Cache<readonly Group[]> = new Cache(maxPeople);
   #closed = false;
 
   constructor(settings: Settings, security: Security, servers: Servers) {
