@@ -28,17 +28,25 @@ export interface CertificatesOptions {
 
 const names = z.array(z.string().min(1)).min(1);
 
-/** Options as the plugin uses them. */
-export const schema: z.ZodType<CertificatesOptions & { requireTouch: boolean; requireVerification: boolean }> =
-  z.strictObject({
-    authorities: names,
-    principals: z
-      .union([
-        z.record(z.string().min(1), names),
-        z.custom<PrincipalsOf>((value) => typeof value === "function", "a map of lists, or a function, is needed"),
-      ])
-      .optional(),
-    revoked: z.string().min(1).optional(),
-    requireTouch: z.boolean().default(false),
-    requireVerification: z.boolean().default(false),
-  }) as never;
+/** The options with their defaults. */
+export interface CheckedOptions {
+  readonly authorities: readonly string[];
+  readonly principals?: CertificatesOptions["principals"] | undefined;
+  readonly revoked?: string | undefined;
+  readonly requireTouch: boolean;
+  readonly requireVerification: boolean;
+}
+
+/** Checks the options that are given. */
+export const schema: z.ZodType<CheckedOptions> = z.strictObject({
+  authorities: names,
+  principals: z
+    .union([
+      z.record(z.string().min(1), names),
+      z.custom<PrincipalsOf>((value) => typeof value === "function", "a map of lists, or a function, is needed"),
+    ])
+    .optional(),
+  revoked: z.string().min(1).optional(),
+  requireTouch: z.boolean().default(false),
+  requireVerification: z.boolean().default(false),
+});
