@@ -25,6 +25,7 @@ export function totpCommand(): Command {
     .description("Enrol users for one-time codes, in the store of a configuration. The server may be running.")
     .helpCommand(false);
   on(totp, "enroll <user>", "show a new secret, and keep it once a code confirms it")
+    .alias("enrol")
     .option("-f, --force", "although the user is enrolled already")
     .action(enroll);
   on(totp, "recovery <user>", "make ten recovery codes, in place of those that there are").action(recovery);
