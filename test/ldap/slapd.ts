@@ -21,6 +21,16 @@ export const service = { dn: `cn=service,${suffix}`, password: "service-secret" 
 export const people = `ou=people,${suffix}`;
 export const groupsBase = `ou=groups,${suffix}`;
 
+/** What differs from one to the next. */
+export interface SlapdOptions {
+  /** Added to a tree with places for people and groups, and policies for passwords. */
+  readonly ldif?: string;
+  /** The one that the server shows. @default for `localhost` and 127.0.0.1 */
+  readonly certificate?: (all: Certificates) => Pair;
+  /** More lines of `slapd.conf`. */
+  readonly extra?: string;
+}
+
 /** An OpenLDAP of a suite's own, with a TLS certificate, password policies and `memberOf`. */
 export class Slapd {
   readonly directory: string;
@@ -42,22 +52,25 @@ export class Slapd {
     this.#remove = remove;
   }
 
-  static async start(
-    options: {
-      readonly ldif?: string;
-      readonly certificate?: (all: Certificates) => Pair;
-      readonly extra?: string;
-    } = {},
-  ): Promise<Slapd> {
+  static async start(options: SlapdOptions = {}): Promise<Slapd> {
     const { path, remove } = await scratchDirectory();
     const certificates = await makeCertificates(path);
     const slapd = new Slapd(path, certificates, [await freePort(), await freePort()], remove);
-    await mkdir(join(path, "db"));
-    await writeFile(join(path, "openssh-lpk.schema"), opensshSchema);
-    await slapd.configure(options.certificate?.(certificates) ?? certificates.server, options.extra);
-    await slapd.up();
-    await slapd.modify(base + (options.ldif ?? ""), ["-a"]);
+    try {
+      await slapd.#begin(options);
+    } catch (error) {
+      await slapd.stop();
+      throw error;
+    }
     return slapd;
+  }
+
+  async #begin(options: SlapdOptions): Promise<void> {
+    await mkdir(join(this.directory, "db"));
+    await writeFile(join(this.directory, "openssh-lpk.schema"), opensshSchema);
+    await this.configure(options.certificate?.(this.certificates) ?? this.certificates.server, options.extra);
+    await this.up();
+    await this.modify(base + (options.ldif ?? ""), ["-a"]);
   }
 
   get url(): string {

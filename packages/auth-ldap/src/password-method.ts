@@ -30,6 +30,9 @@ interface Passwords {
   readonly new: string | undefined;
 }
 
+/** What a bind leads to: a verdict, or another bind once the connection and its place are given back. */
+type Step = Verdict | (() => Promise<Verdict>);
+
 /** Proves the factor `ldap`: a password that the directory takes. */
 export class PasswordMethod implements AuthMethod<"password"> {
   readonly name: string = "ldap";
@@ -62,7 +65,7 @@ export class PasswordMethod implements AuthMethod<"password"> {
       return unknown();
     }
     const { dn } = person.entry;
-    return this.#directory.bindAs(dn, passwords.old, signal, async (client, answer) => {
+    const step = await this.#directory.bindAs<Step>(dn, passwords.old, signal, async (client, answer) => {
       const state = passwordState(answer);
       if (state.is === "refused") return refused(state.reason);
       const groups = await this.#directory.groups(person, signal);
@@ -72,8 +75,9 @@ export class PasswordMethod implements AuthMethod<"password"> {
       const change = await this.#change(attempt, state, client, dn, passwords, signal);
       if (typeof change !== "string") return change;
       this.#directory.forget(attempt.username);
-      return this.#again(dn, change, signal, () => this.#proven(attempt, person, groups));
+      return () => this.#again(dn, change, signal, () => this.#proven(attempt, person, groups));
     });
+    return typeof step === "function" ? step() : step;
   }
 
   async #directly(attempt: AuthAttempt, template: string, passwords: Passwords, signal: AbortSignal): Promise<Verdict> {
@@ -84,7 +88,7 @@ export class PasswordMethod implements AuthMethod<"password"> {
     const bound = { name, isDn: byDn };
     const ownDn = async (by: Client): Promise<string> =>
       (await this.#directory.self(by, bound, username, signal)).entry.dn;
-    return this.#directory.bindAs(name, passwords.old, signal, async (client, answer) => {
+    const step = await this.#directory.bindAs<Step>(name, passwords.old, signal, async (client, answer) => {
       const state = passwordState(answer);
       if (state.is === "refused") return refused(state.reason);
       const judge = async (by: Client): Promise<Verdict> => {
@@ -99,8 +103,9 @@ export class PasswordMethod implements AuthMethod<"password"> {
       if (dn === undefined || (state.is === "due" && !state.bound))
         return refused(`${reasonOf(state)}, which needs search and bind`);
       const change = await this.#change(attempt, state, client, dn, passwords, signal);
-      return typeof change === "string" ? this.#again(name, change, signal, judge) : change;
+      return typeof change === "string" ? () => this.#again(name, change, signal, judge) : change;
     });
+    return typeof step === "function" ? step() : step;
   }
 
   /** Sets the new password. @returns the password that holds now, or what the client is told */
