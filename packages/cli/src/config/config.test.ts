@@ -416,3 +416,25 @@ test("what the server refuses is told at its position", async () => {
     expect.stringMatching(/^x:6:5 mounts\[1\]: Mount "\/": already mounted/),
   ]);
 });
+
+test("a mistake in the policy of a user or a group is told at its place", async () => {
+  const text = `hostKeys: [./host]
+auth:
+  default: [[password]]
+  user: {}
+  users: { bob: [] }
+  groups:
+    admins: [[]]
+    staff: password
+`;
+  const auth = (await errors(text)).filter((line) => line.includes("auth"));
+  expect(auth).toEqual([
+    'x:4:3 auth.user: unknown option; did you mean "users"?',
+    "x:5:17 auth.users.bob: expected at least one alternative",
+    "x:7:14 auth.groups.admins[0]: expected at least one method",
+    "x:8:12 auth.groups.staff: expected alternatives such as [[password, code], [key]]",
+  ]);
+  expect(await errors("hostKeys: [./host]\nauth: { users: {} }\n")).toEqual([
+    expect.stringMatching(/^x:2:\d+ auth\.default: expected alternatives/),
+  ]);
+});
