@@ -3,6 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
+import { audit } from "@sluice/audit";
+import { createMemoryFileSystem } from "@sluice/fs-memory";
+import { startTestServer } from "@sluice/testing";
 import { runSftp, type Timing } from "./client.ts";
 import { median, rotated } from "./figure.ts";
 import { describeMachine } from "./machine.ts";
@@ -23,12 +26,17 @@ const { values } = parseArgs({
     dir: { type: "string", default: "/dev/shm" },
     /** Where the log is written: a disk, or the fdatasync of `disk` costs nothing. */
     log: { type: "string", default: tmpdir() },
+    /** May be given several times. */
+    variant: { type: "string", multiple: true },
+    /** Only what needs no client of its own. */
+    "in-process": { type: "boolean", default: false },
   },
 });
 const [rounds, mib, ops] = [Number(values.rounds), Number(values.mib), Number(values.ops)];
+const inProcessMiB = 64;
 const cipher = "aes256-gcm@openssh.com";
 
-const variants: Readonly<Record<string, object | undefined>> = {
+const all: Readonly<Record<string, object | undefined>> = {
   without: undefined,
   os: { durability: "os" },
   "os, hash all": { durability: "os", hash: "all" },
@@ -37,6 +45,8 @@ const variants: Readonly<Record<string, object | undefined>> = {
   "strict os": { mode: "strict", durability: "os" },
   "strict disk": { mode: "strict", durability: "disk" },
 };
+const chosen = ["without", ...(values.variant ?? Object.keys(all))];
+const variants = Object.fromEntries(Object.entries(all).filter(([name]) => chosen.includes(name)));
 
 interface Task {
   readonly name: string;
@@ -77,7 +87,7 @@ try {
     else process.env["SLUICE_BENCH_AUDIT"] = JSON.stringify({ file: join(logs, `${peers.length}.jsonl`), ...options });
     peers.push(await startSluice(workspace, { name, file }));
   }
-  const tasks = tasksOf(workspace);
+  const tasks = values["in-process"] ? [] : tasksOf(workspace);
   for (let round = -1; round < rounds; round++) {
     for (const task of tasks) {
       for (const peer of rotated(peers, Math.max(round, 0))) {
@@ -92,10 +102,63 @@ try {
   const { cpu, cores, node, load } = describeMachine();
   console.log(`${cpu}, ${cores} cores, Node ${node}, load ${load}; ${rounds} rounds, ${mib} MiB, ${cipher}\n`);
   for (const { name, operations } of tasks) report(name, operations);
+  await measureInProcess();
 } finally {
   await Promise.all(peers.map((peer) => peer.stop()));
   workspace.remove();
   rmSync(logs, { recursive: true, force: true });
+}
+
+/**
+ * What one small operation costs, finer than a process's CPU time is counted: client and servers in this process, in memory, one operation after the
+ * other, the servers in turns.
+ */
+async function measureInProcess(): Promise<void> {
+  const file = (i: number): string => join(logs, `in-process-${i}.jsonl`);
+  const servers = await Promise.all(
+    Object.entries(variants).map(async ([name, options], i) => {
+      const plugins = options === undefined ? [] : [audit({ file: file(i), ...options })];
+      const fs = createMemoryFileSystem({ files: { "/large": Buffer.alloc(inProcessMiB * 1024 * 1024) } });
+      const server = await startTestServer({ fs, plugins });
+      const client = await (await server.connect()).sftp();
+      return { name, server, client, stat: [] as number[], change: [] as number[], read: [] as number[] };
+    }),
+  );
+  for (let round = -2; round < 4 * rounds; round++) {
+    for (const { client, stat, change, read } of rotated(servers, Math.max(round, 0))) {
+      const down = (await cpuPerCall(1, () => client.readFile("/large"))) * (1.024 / inProcessMiB);
+      const looked = await cpuPerCall(ops, () => client.stat("/"));
+      const changed = await cpuPerCall(ops, async (i) => (i % 2 === 0 ? client.mkdir("/d") : client.rmdir("/d")));
+      if (round < 0) continue;
+      stat.push(looked);
+      change.push(changed);
+      read.push(down);
+    }
+  }
+  const [base] = servers;
+  console.log("small operations in one process, CPU of client, server and log together");
+  for (const { name, server, stat, change, read } of servers) {
+    const more = (mine: readonly number[], other: readonly number[] = []): string =>
+      median(mine.map((value, i) => value - (other[i] ?? value))).toFixed(1);
+    const cells = [
+      `stat ${median(stat).toFixed(1)} µs`,
+      `${more(stat, base?.stat)} µs more`,
+      `change ${median(change).toFixed(1)} µs`,
+      `${more(change, base?.change)} µs more`,
+      `download ${median(read).toFixed(0)} ms/GiB`,
+      `${more(read, base?.read)} ms more`,
+    ];
+    console.log(`  ${name.padEnd(14)} ${cells.map((cell) => cell.padStart(18)).join("")}`);
+    await server.close();
+  }
+}
+
+/** Microseconds of CPU time, of all threads. */
+async function cpuPerCall(count: number, call: (i: number) => Promise<unknown>): Promise<number> {
+  const before = process.cpuUsage();
+  for (let i = 0; i < count; i++) await call(i);
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / count;
 }
 
 /** Medians, and the medians of each round's difference to the server without a trail. */

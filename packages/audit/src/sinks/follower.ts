@@ -25,6 +25,8 @@ export class Follower {
   readonly #store: PositionFile;
   readonly #retry: Retry;
   readonly #reports: FollowerReports;
+  /** Cuts short what waits, and what is under way. */
+  readonly #ending = new AbortController();
   readonly #abort = new AbortController();
   readonly #unwatch: () => void;
   #ended = false;
@@ -58,6 +60,7 @@ export class Follower {
   /** Delivers what is left, for at most so long; the rest follows after the next start. */
   async close(graceMs: number): Promise<void> {
     this.#ended = true;
+    this.#ending.abort();
     this.#wake?.();
     const timer = globalThis.setTimeout(() => this.#abort.abort(), graceMs);
     await this.#running;
@@ -85,6 +88,7 @@ export class Follower {
         this.#save(batch.position);
       } catch (error) {
         this.#reports.failed(this.#sink.name, reasonOf(error), this.#cursor.behind);
+        if (this.#ended) return;
         await this.#pause(this.#retry.maxMs);
       }
     }
@@ -98,19 +102,19 @@ export class Follower {
         if (attempt > 0) this.#reports.recovered(this.#sink.name, attempt);
         return true;
       } catch (error) {
-        if (this.#abort.signal.aborted) return false;
+        // A receiver that is away does not hold up the end: what is left follows after the next start.
+        if (this.#ended) return false;
         if (attempt === 0) this.#reports.failed(this.#sink.name, reasonOf(error), this.#cursor.behind);
         const { minMs, maxMs } = this.#retry;
         const wait = Math.min(maxMs, minMs * 2 ** Math.min(attempt, 30));
         // Not all at once, when what was down comes back.
         await this.#pause(wait * (0.5 + Math.random() / 2));
-        if (this.#abort.signal.aborted) return false;
       }
     }
   }
 
   async #pause(ms: number): Promise<void> {
-    await setTimeout(ms, undefined, { signal: this.#abort.signal, ref: false }).catch(() => undefined);
+    await setTimeout(ms, undefined, { signal: this.#ending.signal, ref: false }).catch(() => undefined);
   }
 
   #written(): Promise<void> {

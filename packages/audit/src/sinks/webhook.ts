@@ -54,7 +54,6 @@ export class WebhookSink implements Sink {
     const lines = entries.map((entry) => lineOf(entry, format));
     const body = Buffer.from(format === "cef" ? `${lines.join("\n")}\n` : `[${lines.join(",\n")}]\n`);
     const type = format === "cef" ? "text/plain; charset=utf-8" : "application/json";
-    const limit = AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]);
     return new Promise((resolve, reject) => {
       const answered = (response: IncomingMessage): void => {
         // The answer's body is nobody's business: it is not read, and its connection ends.
@@ -64,7 +63,7 @@ export class WebhookSink implements Sink {
       const options = {
         method: "POST",
         agent: false as const,
-        signal: limit,
+        signal,
         headers: {
           ...headers,
           "content-type": type,
@@ -76,7 +75,9 @@ export class WebhookSink implements Sink {
       const request: ClientRequest = url.startsWith("https:")
         ? requestHttps(url, { ...options, ...(this.#ca === undefined ? {} : { ca: this.#ca }) }, answered)
         : requestHttp(url, options, answered);
-      request.on("error", (error) => reject(limit.aborted && !signal.aborted ? new Error("no answer in time") : error));
+      const late = setTimeout(() => request.destroy(new Error("no answer in time")), timeoutMs);
+      request.on("error", reject);
+      request.once("close", () => clearTimeout(late));
       request.end(body);
     });
   }
