@@ -203,6 +203,18 @@ describe.skipIf(unavailable !== undefined)(`OpenLDAP${note}`, () => {
       expect(await ask(own, "fresh", "a new password")).toMatchObject({ is: "proven" });
     });
 
+    it("that binds directly has its password changed by itself", async () => {
+      await slapd.modify(person("direct", password, "pwdReset: TRUE"), ["-a"]);
+      const own = await methodsOf({ urls: [slapd.url], template: `uid={username},${people}` });
+      cleanUp.push(() => own.close());
+      expect(await ask(own, "direct", password)).toMatchObject({ is: "changeRequired" });
+      expect(await ask(own, "direct", password, "a new password")).toMatchObject({
+        is: "proven",
+        user: { name: "direct" },
+      });
+      expect(await ask(own, "direct", "a new password")).toMatchObject({ is: "proven" });
+    });
+
     it.skipIf(cannotRun("openssh") !== undefined)("has its password changed by OpenSSH, over StartTLS", async () => {
       await slapd.modify(person("erin", password, "pwdReset: TRUE"), ["-a"]);
       const target = await serve({ startTls: true, tls: { ca: slapd.certificates.ca }, keys: false });

@@ -6,7 +6,7 @@ import { Client, type BindAnswer } from "./client.ts";
 import { comparable, escapeValue } from "./dn.ts";
 import { draftAttributes, nameOf } from "./draft.ts";
 import type { Entry } from "./entry.ts";
-import { Doubt, Unavailable } from "./error.ts";
+import { Doubt, isFault, Unavailable } from "./error.ts";
 import { Gate } from "./gate.ts";
 import { groupsOf, memberAttributes, type Group } from "./groups.ts";
 import type { Settings } from "./settings.ts";
@@ -21,6 +21,13 @@ export interface Person {
   /** The canonical name. */
   readonly name: string;
   readonly entry: Entry;
+}
+
+/** A password to be changed. */
+export interface PasswordChange {
+  readonly dn: string;
+  readonly from: string;
+  readonly to: string;
 }
 
 const activeDirectoryFilter =
@@ -168,22 +175,25 @@ export class Directory {
     return { entry, name: nameOf(this.settings, entry, activeDirectory) };
   }
 
-  /** Changes a password, over the user's own connection or, where that is not bound, over one that searches. */
-  async changePassword(
-    client: Client | undefined,
-    dn: string,
-    passwords: { readonly old: string; readonly new: string },
+  /** Changes a password over a connection that the user is bound to. `isReset`: nothing else may be asked on it, as OpenLDAP has it. */
+  async changeOwnPassword(
+    client: Client,
+    isReset: boolean,
+    change: PasswordChange,
     signal: AbortSignal,
   ): Promise<void> {
-    const change = async (by: Client): Promise<void> => {
-      const { activeDirectory } = await this.#rootDses.of(by, signal);
-      if (activeDirectory) await by.modifyUnicodePwd(dn, passwords.old, passwords.new, signal);
-      else await by.modifyPassword(dn, passwords.old, passwords.new, signal);
-    };
-    if (client !== undefined) return change(client);
-    if (this.settings.search === undefined)
-      throw new Doubt("the password has to be changed, which needs search and bind");
-    await this.#pool.use(change, signal);
+    const isAd = !isReset && (await this.#rootDses.of(client, signal)).activeDirectory;
+    await sendChange(client, isAd, change, signal);
+  }
+
+  /** Changes a password, by the old one, over a connection that searches. */
+  async changePassword(change: PasswordChange, signal: AbortSignal): Promise<void> {
+    await this.#pool.use(async (client) => {
+      const { activeDirectory } = await this.#rootDses.of(client, signal);
+      // An idle connection may be gone. That shows by what may be sent twice.
+      await client.read("", [], signal);
+      await sendChange(client, activeDirectory, change, signal);
+    }, signal);
   }
 
   async #search(client: Client, username: string, signal: AbortSignal): Promise<Person | undefined> {
@@ -240,5 +250,21 @@ export class Directory {
       throw new Unavailable("the server is closing");
     }
     return new Client(address.url, stream, operationMs);
+  }
+}
+
+async function sendChange(
+  client: Client,
+  activeDirectory: boolean,
+  { dn, from, to }: PasswordChange,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    if (activeDirectory) await client.modifyUnicodePwd(dn, from, to, signal);
+    else await client.modifyPassword(dn, from, to, signal);
+  } catch (error) {
+    if (!isFault(error)) throw error;
+    // It may have been set: nobody is to be asked the same again.
+    throw new Doubt(`whether the password was changed is not known: ${(error as Error).message}`);
   }
 }

@@ -13,7 +13,7 @@ import type { Client } from "./client.ts";
 import type { Directory, Person } from "./directory.ts";
 import { escapeValue } from "./dn.ts";
 import { draftOf } from "./draft.ts";
-import { Answer, Doubt, isFault } from "./error.ts";
+import { Answer } from "./error.ts";
 import { shutOut, type Group } from "./groups.ts";
 import { isName } from "./schema.ts";
 import type { Tracker } from "./recheck.ts";
@@ -120,10 +120,10 @@ export class PasswordMethod implements AuthMethod<"password"> {
     if (!this.#directory.settings.passwordChange)
       return refused(`${reasonOf(state)}; passwords cannot be changed here`);
     if (passwords.new === undefined) return changeRequired(prompt);
-    const bound = state.is === "right" || (state.is === "due" && state.bound);
+    const change = { dn, from: passwords.old, to: passwords.new };
     try {
-      const pair = { old: passwords.old, new: passwords.new };
-      await this.#directory.changePassword(bound ? client : undefined, dn, pair, signal);
+      if (state.is === "due" && !state.bound) await this.#directory.changePassword(change, signal);
+      else await this.#directory.changeOwnPassword(client, state.is === "due", change, signal);
       return passwords.new;
     } catch (error) {
       if (error instanceof Answer && isPolicy(error)) {
@@ -133,8 +133,6 @@ export class PasswordMethod implements AuthMethod<"password"> {
         );
         return changeRequired(promptAgain);
       }
-      // It may have been set: to try another server would be to try the old password there.
-      if (isFault(error)) throw new Doubt(`the password may not have been changed: ${(error as Error).message}`);
       throw error;
     }
   }
