@@ -112,7 +112,7 @@ describe.each(Object.keys(stores))("with the store in %s", (store) => {
           Array.from({ length: writers }, (_, n) => write(clients[n % clients.length]!, `/file-${n}`, round)),
         );
         const there = await sumOf(client);
-        const [{ used, held }] = (await books.usage(user)) as [{ used: unknown; held: unknown }];
+        const { used, held } = (await books.usage(user))[0]!;
         expect({ round, used, held }).toEqual({ round, used: there, held: { bytes: 0, files: 0 } });
         expect(there.bytes).toBeLessThanOrEqual(limit);
         expect(there.bytes).toBeGreaterThan(limit / 2);
@@ -123,7 +123,7 @@ describe.each(Object.keys(stores))("with the store in %s", (store) => {
           if ((n + round) % 3 !== 0) await client.remove(path).catch(() => undefined);
           else if ((n + round) % 2 === 0) await client.setstat(path, { size: n * 10 }).catch(() => undefined);
         }
-        const [after] = (await books.usage(user)) as [{ used: unknown }];
+        const after = (await books.usage(user))[0]!;
         expect({ round, used: after.used }).toEqual({ round, used: await sumOf(client) });
       }
       expect(complete).toBeGreaterThan(0);

@@ -3,6 +3,7 @@ import { auditCommand } from "./commands/audit.ts";
 import { checkCommand } from "./commands/check.ts";
 import { explainCommand } from "./commands/explain.ts";
 import { hostkeyCommand } from "./commands/hostkey.ts";
+import { quotaCommand } from "./commands/quota.ts";
 import { serveCommand } from "./commands/serve.ts";
 import { totpCommand } from "./commands/totp.ts";
 import { userCommand } from "./commands/user.ts";
@@ -33,6 +34,7 @@ function program(): Command {
     totpCommand(),
     userCommand(),
     auditCommand(),
+    quotaCommand(),
   ]) {
     sluice.addCommand(command);
   }

@@ -239,3 +239,106 @@ describe("a recount", () => {
     await agrees();
   });
 });
+
+describe("what is moved and open at once", () => {
+  it("ends with the day's allowance, in both directions", async () => {
+    const { client } = await stage({ transfer: { day: { up: "100 KiB", down: "50 KiB" } }, chunk: "8 KiB" });
+    await client.writeFile("/a", kib(60));
+    expect(await client.readFile("/a").catch((error: unknown) => error)).toMatchObject({
+      message: "Quota exceeded: no more downloads this day",
+    });
+    await expect(client.writeFile("/b", kib(41))).rejects.toMatchObject({
+      message: "Quota exceeded: no more uploads this day",
+    });
+  });
+
+  it("is limited by the number of sessions and uploads of a user", async () => {
+    const { client, another } = await stage({ sessions: 2, uploads: 2 });
+    const second = await another();
+    await expect(another()).rejects.toBeInstanceOf(Error);
+    const handles = [
+      await client.open("/a", { write: true, create: true }),
+      await second.open("/b", { write: true, create: true }),
+    ];
+    await expect(client.open("/c", { write: true, create: true })).rejects.toMatchObject({
+      message: "Quota exceeded: 2 uploads at once",
+    });
+    expect(await client.open("/a", { read: true })).toBeDefined();
+    await client.close(handles[0]!);
+    await client.open("/c", { write: true, create: true });
+  });
+
+  it("waits where it is faster than the bandwidth allows, and ends with its session", async () => {
+    const { client, server } = await stage({ bandwidth: { session: { up: "1 MiB" }, user: { down: 1024 } } });
+    await client.writeFile("/a", kib(300));
+    const connection = await server.connect({ username: "tester", password: "x" });
+    const slow = (await connection.sftp()).readFile("/a").catch(() => "ended");
+    connection.cut();
+    expect(await slow).toBe("ended");
+  });
+});
+
+describe("the room that is left", () => {
+  it("is told by statvfs, with what is reserved taken off", async () => {
+    const { client } = await stage({ users: { "*": { bytes: 1024 * 1024, files: 10 } } });
+    await client.writeFile("/a", kib(256));
+    const stats = await client.statvfs("/");
+    expect(stats.blocks * stats.fragmentSize).toBe(1024 * 1024);
+    expect(stats.availableBlocks * stats.fragmentSize).toBe(768 * 1024);
+    expect(stats.availableFiles).toBe(9);
+  });
+});
+
+describe("files that are open more than once", () => {
+  it("are counted once, by their size in the end", async () => {
+    const { client, another, agrees } = await stage({ users: { "*": { bytes: "1 MiB" } } });
+    const second = await another();
+    await client.writeFile("/a", kib(4));
+    const first = await client.open("/a", { write: true });
+    const other = await second.open("/a", { write: true });
+    await client.write(first, 0, kib(20));
+    await second.write(other, 0, kib(20));
+    await second.write(other, 100 * 1024, kib(1));
+    await client.close(first);
+    await second.close(other);
+    await agrees();
+  });
+
+  it("are counted where they are in the end, when they are moved or deleted meanwhile", async () => {
+    const { client, agrees } = await stage({ trees: { "/home/*": { bytes: "1 MiB" } } });
+    for (const folder of ["/home", "/home/a", "/home/b"]) await client.mkdir(folder);
+    const moved = await client.open("/home/a/x", { write: true, create: true });
+    await client.write(moved, 0, kib(8));
+    await client.rename("/home/a/x", "/home/b/y");
+    await client.write(moved, 8 * 1024, kib(8));
+    await client.close(moved);
+    for (const folder of ["/home/a", "/home/b"]) await agrees(folder);
+    const deleted = await client.open("/home/a/z", { write: true, create: true });
+    await client.write(deleted, 0, kib(8));
+    await client.remove("/home/a/z");
+    await client.close(deleted);
+    for (const folder of ["/home/a", "/home/b"]) await agrees(folder);
+  });
+
+  it("are counted when they are appended to, copied and cut by their handle", async () => {
+    const { client, agrees } = await stage({ users: { "*": { bytes: "100 KiB" } } });
+    await client.writeFile("/a", kib(40));
+    const appending = await client.open("/a", { write: true, append: true });
+    await client.write(appending, 0, kib(8));
+    await client.close(appending);
+    await agrees();
+    const [from, to] = [
+      await client.open("/a", { read: true }),
+      await client.open("/b", { write: true, create: true }),
+    ];
+    await client.copyData(from, 0, 0, to, 0);
+    await client.close(to);
+    await agrees();
+    const third = await client.open("/c", { write: true, create: true });
+    await expect(client.copyData(from, 0, 0, third, 0)).rejects.toMatchObject(full);
+    await expect(client.fsetstat(third, { size: 48 * 1024 })).rejects.toMatchObject(full);
+    await client.fsetstat(third, { size: 1000 });
+    await client.close(third);
+    await agrees();
+  });
+});

@@ -101,10 +101,11 @@ class QuotaBooks implements Quota {
     const own = subjects.ofUser(user);
     const trees = tree === undefined ? [] : subjects.treesOf(user, sftpPath("*", tree));
     // Of several around each other, the one whose folder this is.
-    const subject = tree === undefined ? own.find(isUser) : trees.find(({ title }) => title === `folder ${tree}`);
-    if (subject === undefined)
+    const key =
+      tree === undefined ? subjects.userKey(user) : trees.find(({ title }) => title === `folder ${tree}`)?.key;
+    if (key === undefined)
       throw new Error(`There is no quota of ${tree === undefined ? `user ${user.name}` : `folder ${tree}`}`);
-    const result = await recountSubject(this.#books, subject.key, tree ?? sftpPath("/"), views);
+    const result = await recountSubject(this.#books, key, tree ?? sftpPath("/"), views);
     if (tree === undefined) {
       // What the members of a group have stored is no folder: it is off by as much as its members are.
       for (const group of own.filter((each) => !isUser(each))) await ledger.settle(group.key, changeOf(result), none);

@@ -35,13 +35,20 @@ export class Subjects {
   ofUser(user: User): readonly Subject[] {
     const subjects: Subject[] = [];
     const own = this.#userLimit(user);
-    if (own !== undefined) subjects.push({ key: `user/${encoded(user.name)}`, title: `user ${user.name}`, limit: own });
+    if (own !== undefined) subjects.push({ key: keyOfUser(user), title: `user ${user.name}`, limit: own });
     for (const group of user.groups) {
       const settings = ownOf(this.#settings.groups, group);
       if (settings !== undefined)
         subjects.push({ key: `group/${encoded(group)}`, title: `group ${group}`, limit: limitOf(settings) });
     }
     return subjects;
+  }
+
+  /** The user's name in the books, where there are any of a user: a limit may be in claims that are known at the login alone. */
+  userKey(user: User): string | undefined {
+    const { bytes, files } = this.#settings.claims;
+    const claimed = bytes !== undefined || files !== undefined;
+    return claimed || this.#userLimit(user) !== undefined ? keyOfUser(user) : undefined;
   }
 
   /** Who answers for what is at that path: the user's subjects, and the trees that it lies in. A tree's own folder is not in it. */
@@ -80,6 +87,10 @@ export class Subjects {
     const limit = settings === undefined ? unlimited : limitOf(settings);
     return { bytes: claimed.bytes ?? limit.bytes, files: claimed.files ?? limit.files };
   }
+}
+
+function keyOfUser({ name }: User): string {
+  return `user/${encoded(name)}`;
 }
 
 /** A claim that says nothing that can be understood allows nothing: a limit that was meant must not vanish by a slip. */
