@@ -40,6 +40,9 @@ const entries = [
   group("everybody", `cn=staff,${groupsBase}`),
   group("all", `cn=everybody,${groupsBase}`, dnOf("live")),
   group("banned", dnOf("bob")),
+  // Names that mean something in filters and distinguished names.
+  group("odd\\, (one)*", dnOf("locked")),
+  group("odder", `cn=odd\\, (one)*,${groupsBase}`),
   // A circle of groups.
   "dn: cn=staff," + groupsBase + "\nchangetype: modify\nadd: member\nmember: cn=all," + groupsBase + "\n\n",
 ];
@@ -152,6 +155,13 @@ describe.skipIf(unavailable !== undefined)(`OpenLDAP${note}`, () => {
       const target = await serve({ groups: { search: { base: groupsBase }, unmapped: "keep" } });
       const verdict = await target.login("alice", password);
       expect(verdict.is === "proven" && [...verdict.user.groups!].sort()).toEqual(["all", "everybody", "staff"]);
+    });
+
+    it("is in groups whose names mean something in filters, by the attribute and by searches", async () => {
+      for (const groups of [{}, { search: { base: groupsBase } }]) {
+        const verdict = await ask(await methods({ groups }), "locked", password);
+        expect(verdict.is === "proven" && [...verdict.user.groups!].sort()).toEqual(["odd, (one)*", "odder"]);
+      }
     });
 
     it("that binds directly reads the own entry and groups", async () => {
