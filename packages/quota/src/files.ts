@@ -10,6 +10,8 @@ export interface OpenEntry {
   /** Who answers for it, by their names in the store. */
   keys: readonly string[];
   users: number;
+  /** What stands for it since another file took its name. */
+  into?: OpenEntry;
 }
 
 /** What the books have of the files that are being changed in this process. */
@@ -37,9 +39,16 @@ export class Files {
       known.users += 1;
       return known;
     }
-    const entry = { path, place, counted, keys, users: 1 };
+    const entry: OpenEntry = { path, place, counted, keys, users: 1 };
     this.#open.set(place, entry);
     return entry;
+  }
+
+  /** What stands for an entry now. */
+  current(entry: OpenEntry): OpenEntry {
+    let now = entry;
+    while (now.into !== undefined) now = now.into;
+    return now;
   }
 
   leave(entry: OpenEntry): void {
@@ -53,6 +62,11 @@ export class Files {
     for (const [entry, now] of all) {
       if (now === undefined) continue;
       if (this.#open.get(entry.place) === entry) this.#open.delete(entry.place);
+      const replaced = this.#open.get(now.place);
+      if (replaced !== undefined && replaced !== entry) {
+        replaced.into = entry;
+        entry.users += replaced.users;
+      }
       entry.path = now.path;
       entry.place = now.place;
       entry.keys = now.keys;

@@ -78,7 +78,8 @@ async function renamed(ctx: Context<"rename">, next: Next, books: Books): Promis
       changes.take(subjects.of(user, path), amount);
       changes.add(subjects.of(user, renamedPath(path, from, to)), amount);
     };
-    move(from, files.at(placeOf(from))?.counted ?? (await amountAt(session.fs, from)));
+    const amount = files.at(placeOf(from))?.counted ?? (await amountAt(session.fs, from));
+    move(from, amount);
     if (subjects.hasTrees) await moveBelow(ctx, books, move);
     const touched = [from, to].flatMap((path) => [
       { folder: parentOf(path), deep: false },
@@ -86,6 +87,9 @@ async function renamed(ctx: Context<"rename">, next: Next, books: Books): Promis
     ]);
     await journal.around(changes.subjects, touched, async () => {
       await changes.around(ledger, log, next);
+      // Who has the replaced file open will find the other one there.
+      const replaced = from === to ? undefined : files.at(placeOf(to));
+      if (replaced !== undefined) replaced.counted = amount;
       files.move(({ path, place }) => {
         // Another user's file by that name may be another file.
         if (!isWithin(path, from) || place !== placeOf(path)) return undefined;

@@ -94,8 +94,8 @@ async function closed(ctx: Context<"close">, next: Next, books: Books): Promise<
   const upload = file.kind === "file" ? file.state.get(UploadOf) : undefined;
   if (upload === undefined) return next();
   file.state.delete(UploadOf);
-  const { entry } = upload;
-  await books.files.alone([entry.place], async () => {
+  await books.files.alone([books.files.current(upload.entry).place], async () => {
+    const entry = books.files.current(upload.entry);
     try {
       await settling(ctx, books, entry, upload.subjects, () => upload.held, next);
     } finally {
