@@ -20,7 +20,7 @@ export class Tracker {
   readonly #directory: Directory;
   readonly #log: Logger;
   readonly #tracked = new Map<Connection, Tracked>();
-  readonly #closing = new AbortController();
+  #closed = false;
   readonly #everyMs: number;
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> = Promise.resolve();
@@ -41,14 +41,15 @@ export class Tracker {
     this.#tracked.set(connection, { dn: entry.dn, name });
   }
 
+  /** Resolves when nothing runs any more; the directory is closed before, so that nobody waits for it. */
   async close(): Promise<void> {
     clearTimeout(this.#timer);
-    this.#closing.abort(new Error("the server is closing"));
+    this.#closed = true;
     await this.#round;
   }
 
   #schedule(): void {
-    if (this.#everyMs === 0 || this.#closing.signal.aborted) return;
+    if (this.#everyMs === 0 || this.#closed) return;
     this.#timer = setTimeout(() => {
       this.#round = this.#look().finally(() => this.#schedule());
     }, this.#everyMs);
@@ -77,14 +78,14 @@ export class Tracker {
 
   async #reasonToEnd({ dn, name }: Tracked): Promise<string | undefined> {
     const { settings } = this.#directory;
-    const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(settings.loginMs)]);
+    const signal = AbortSignal.timeout(settings.loginMs);
     try {
       const found = await this.#directory.look(dn, name, signal);
       if (found === undefined) return "the account is gone from the directory";
       const shut = settings.groups === undefined ? undefined : shutOut(settings.groups, found.groups);
       return barred(found.entry, Date.now()) ?? shut;
     } catch (error) {
-      if (!this.#closing.signal.aborted) {
+      if (!this.#closed) {
         this.#log.warn({ username: name, err: error }, "A user could not be checked again; the sessions go on");
       }
       return undefined;
