@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { open, type FileHandle } from "node:fs/promises";
 import type { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 import { maxLineBytes } from "./line.ts";
@@ -20,10 +20,11 @@ export async function* readLines(
   file: { readonly path: string; readonly compressed: boolean },
   from = 0,
 ): AsyncGenerator<Line> {
-  const raw = createReadStream(file.path, file.compressed || from === 0 ? {} : { start: from });
-  const stream: Readable = file.compressed ? raw.pipe(createGunzip()) : raw;
+  const { handle, compressed } = await opened(file);
+  const raw = handle.createReadStream(compressed ? {} : { start: from });
+  const stream: Readable = compressed ? raw.pipe(createGunzip()) : raw;
   if (stream !== raw) raw.once("error", (error) => stream.destroy(error));
-  let skip = file.compressed ? from : 0;
+  let skip = compressed ? from : 0;
   let rest: Buffer[] = [];
   let restBytes = 0;
   let end = from;
@@ -53,6 +54,21 @@ export async function* readLines(
   } finally {
     raw.destroy();
     stream.destroy();
+  }
+}
+
+/** A file that was just rotated may be compressed between the moment it was found and this one. */
+async function opened(file: {
+  readonly path: string;
+  readonly compressed: boolean;
+}): Promise<{ readonly handle: FileHandle; readonly compressed: boolean }> {
+  try {
+    return { handle: await open(file.path), compressed: file.compressed };
+  } catch (error) {
+    if (file.compressed || (error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    const handle = await open(`${file.path}.gz`).catch(() => undefined);
+    if (handle === undefined) throw error;
+    return { handle, compressed: true };
   }
 }
 

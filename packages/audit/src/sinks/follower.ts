@@ -2,7 +2,7 @@ import { setTimeout } from "node:timers/promises";
 import type { AuditLog } from "../log.ts";
 import { reasonOf } from "../trouble.ts";
 import { Cursor } from "./cursor.ts";
-import type { PositionFile } from "./position.ts";
+import type { Position, PositionFile } from "./position.ts";
 import type { Sink } from "./sink.ts";
 
 /** How soon what was not taken is brought again. */
@@ -29,6 +29,8 @@ export class Follower {
   readonly #ending = new AbortController();
   readonly #abort = new AbortController();
   readonly #unwatch: () => void;
+  readonly #written: () => number;
+  #delivered: number;
   #ended = false;
   #wake: (() => void) | undefined;
   readonly #running: Promise<void>;
@@ -52,6 +54,8 @@ export class Follower {
     // A position beyond the log is another log's. A sink that is new begins with what is written from now on.
     const start = stored !== undefined && stored.seq <= seq ? stored : { seq, first, offset: size };
     this.#cursor = new Cursor(file, log, start);
+    this.#written = () => log.position.seq;
+    this.#delivered = start.seq;
     this.#save(start);
     this.#unwatch = log.watch(() => this.#wake?.());
     this.#running = this.#run();
@@ -76,7 +80,7 @@ export class Follower {
         const batch = await this.#cursor.next();
         if (batch === undefined) {
           if (this.#ended) return;
-          await this.#written();
+          await this.#grown();
           continue;
         }
         if (batch.skipped > 0) this.#reports.skipped(this.#sink.name, batch.skipped);
@@ -87,7 +91,7 @@ export class Follower {
           return;
         this.#save(batch.position);
       } catch (error) {
-        this.#reports.failed(this.#sink.name, reasonOf(error), this.#cursor.behind);
+        this.#reports.failed(this.#sink.name, reasonOf(error), this.#behind);
         if (this.#ended) return;
         await this.#pause(this.#retry.maxMs);
       }
@@ -104,7 +108,7 @@ export class Follower {
       } catch (error) {
         // A receiver that is away does not hold up the end: what is left follows after the next start.
         if (this.#ended) return false;
-        if (attempt === 0) this.#reports.failed(this.#sink.name, reasonOf(error), this.#cursor.behind);
+        if (attempt === 0) this.#reports.failed(this.#sink.name, reasonOf(error), this.#behind);
         const { minMs, maxMs } = this.#retry;
         const wait = Math.min(maxMs, minMs * 2 ** Math.min(attempt, 30));
         // Not all at once, when what was down comes back.
@@ -117,7 +121,7 @@ export class Follower {
     await setTimeout(ms, undefined, { signal: this.#ending.signal, ref: false }).catch(() => undefined);
   }
 
-  #written(): Promise<void> {
+  #grown(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = () => {
         this.#wake = undefined;
@@ -127,7 +131,13 @@ export class Follower {
     });
   }
 
-  #save(position: Parameters<PositionFile["write"]>[0]): void {
+  /** Records that are written and not delivered. */
+  get #behind(): number {
+    return this.#written() - this.#delivered;
+  }
+
+  #save(position: Position): void {
+    this.#delivered = position.seq;
     try {
       this.#store.write(position);
     } catch {

@@ -134,7 +134,8 @@ describe("a webhook", () => {
     }
     const last = second.log.position.seq;
     await expect.poll(() => taken(received).at(-1), { timeout: 10_000 }).toBe(last);
-    expect(taken(received)).toEqual(upTo(last));
+    // At least once: what was under way when the first server closed may have come twice.
+    expect([...new Set(taken(received))]).toEqual(upTo(last));
   });
 
   it("that was away for longer than files are kept is told what there is, and how much it missed is logged", async () => {

@@ -3,7 +3,7 @@ import { statSync } from "node:fs";
 import { setTimeout } from "node:timers/promises";
 import { Failure, reasonOf } from "../failure.ts";
 import { globMatcher } from "./audit-glob.ts";
-import { filesNamed } from "./audit-files.ts";
+import { filesNamed, firstOf } from "./audit-files.ts";
 import { lineFor, palette } from "./audit-line.ts";
 import type { SearchArguments, TailArguments } from "./audit.ts";
 
@@ -68,8 +68,8 @@ async function follow(
     const stats = statSync(name, { throwIfNoEntry: false });
     const rotated = stats?.ino !== inode;
     if (rotated || stats.size > offset) {
-      // After a rotation, the end of the file before comes first.
-      const files: readonly SourceFile[] = rotated ? filesOf(name).slice(-2) : [{ path: name, compressed: false }];
+      // After a rotation, what is left of the files before comes first.
+      const files: readonly SourceFile[] = rotated ? await filesAfter(name, seq) : [{ path: name, compressed: false }];
       for (const file of files) {
         if (rotated) offset = 0;
         for await (const found of records(file, { lines: 0 }, offset)) {
@@ -83,6 +83,18 @@ async function follow(
     }
     await setTimeout(followMs);
   }
+}
+
+/** The files in which records after `seq` are. */
+async function filesAfter(name: string, seq: number): Promise<readonly SourceFile[]> {
+  const files = filesOf(name);
+  for (let i = files.length - 1; i > 0; i--) {
+    const file = files[i];
+    // A file that was only just begun has no first record yet.
+    const first = file === undefined ? 0 : await firstOf(file);
+    if (first > 0 && first <= seq + 1) return files.slice(i);
+  }
+  return files;
 }
 
 async function* records(file: SourceFile, damage: { lines: number }, from = 0): AsyncGenerator<Found> {

@@ -1,7 +1,12 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync, appendFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { audit } from "@sluice/audit";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { audit, filesOf } from "@sluice/audit";
 import { SftpError } from "@sluice/core";
 import { createMemoryFileSystem } from "@sluice/fs-memory";
 import { startTestServer } from "@sluice/testing";
@@ -134,6 +139,33 @@ describe("sluice audit tail", () => {
     expect(out).toHaveLength(12);
     expect(out.at(-1)).toMatch(/checkpoint/);
     expect(out.join("\n")).not.toMatch(/[^\P{Cc}\n]/u);
+  });
+});
+
+describe("sluice audit tail -f", () => {
+  it("goes on with what is written, through rotations", async () => {
+    const main = fileURLToPath(new URL("../main.ts", import.meta.url));
+    const args = ["-C", "@sluice/source", "--import", "tsx", main, "audit", "tail", "-n", "0", "-f", "--json", file];
+    const child = spawn(process.execPath, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const ended = once(child, "exit");
+    onTestFinished(async () => {
+      child.kill("SIGKILL");
+      await ended;
+    });
+    const seen: number[] = [];
+    createInterface({ input: child.stdout }).on("line", (line) => seen.push((JSON.parse(line) as { seq: number }).seq));
+    const fs = createMemoryFileSystem();
+    const server = await startTestServer({ fs, plugins: [audit({ file, rotate: { bytes: 4096 } })] });
+    onTestFinished(() => server.close());
+    const client = await (await server.connect()).sftp();
+    // Until it is known to look, and then over several files.
+    for (let i = 0; seen.length === 0; i++) await client.mkdir(`/early${i}`).then(() => setTimeout(20));
+    for (let i = 0; i < 40; i++) await client.mkdir(`/made${i}`);
+    await server.close();
+    const records = filesOf(file).at(-1);
+    const last = Number(/"seq":(\d+)/.exec(readFileSync(records!.path, "utf8").trimEnd().split("\n").at(-1)!)?.[1]);
+    await expect.poll(() => seen.at(-1), { timeout: 10_000 }).toBe(last);
+    expect(seen).toEqual(seen.map((_, i) => seen[0]! + i));
   });
 });
 
