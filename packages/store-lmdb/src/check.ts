@@ -8,13 +8,23 @@ const magic = 0xbeefc0de;
 const stampOffsets = [16, 24];
 const damaged = "is damaged: stop every process that uses it, move it away, and start with an empty store or a copy";
 
-/** Reads every entry and writes one, in a process of its own: LMDB trusts its file, and a damaged one ends the process that reads it. */
+/**
+ * Reads every entry in turn and by its key, compares their number with the one that the file has, and writes one: in a process of its own. LMDB trusts
+ * its file, and a damaged one ends the process that reads it, or seems to have less in it.
+ */
 const reader = `
 const { open } = require(process.argv[1]);
 const env = open({ path: process.argv[2], noSubdir: true, overlappingSync: false, encoding: "binary", keyEncoding: "binary" });
-let bytes = 0;
-for (const { key, value } of env.getRange({ start: Buffer.from([0]) })) for (const byte of [key[0], value[0], value[value.length - 1]]) bytes += byte;
-env.transactionSync(() => { env.put(Buffer.from([1, 0]), Buffer.from([bytes & 1])); env.remove(Buffer.from([1, 0])); });
+env.transactionSync(() => {
+  let entries = 0;
+  for (const key of env.getKeys({ start: Buffer.from([0]) })) {
+    if (env.getBinary(key) === undefined) throw new Error("An entry is not where it should be");
+    entries += 1;
+  }
+  if (entries !== env.getStats().entryCount) throw new Error("Entries are missing");
+  env.put(Buffer.from([1, 0]), Buffer.from([1]));
+  env.remove(Buffer.from([1, 0]));
+});
 env.close().then(() => process.exit(0));
 `;
 
@@ -61,7 +71,8 @@ export async function checkReadable(file: string, waitMs: number, log: Logger): 
           log.warn({ err: error }, "The store's file was not checked: no other process could be started");
           resolve();
         } else {
-          const cause = new Error(error.signal ?? stderr.trim().split("\n").at(-1) ?? "It failed");
+          const told = /^\w*Error: .*$/m.exec(stderr)?.[0];
+          const cause = new Error(error.signal ?? told ?? "The process that read it ended");
           reject(new SetupError("ERR_SLUICE_STORE", `${file} ${damaged}`, { cause }));
         }
       },

@@ -230,6 +230,31 @@ describe("a damaged file", () => {
       expect(await refused()).toContain("is damaged: stop every process that uses it, move it away");
     },
   );
+
+  it("is refused wherever the damage is in what it holds, and the process lives", { timeout: 60_000 }, async () => {
+    await withStore(fill);
+    const good = readFileSync(file);
+    let refusals = 0;
+    for (let page = 2; page < Math.min(good.length / 4096, 14); page++) {
+      // The page's header and pointers: numbers of other pages, and where in the page its entries are.
+      const bad = Buffer.from(good).fill(page % 2 === 0 ? 0xff : 0x5a, page * 4096 + 8, page * 4096 + 208);
+      rmSync(`${file}-lock`);
+      rmSync(file);
+      writeFileSync(file, bad, { mode: 0o600 });
+      let entries = 0;
+      try {
+        await withStore(async (store) => {
+          for await (const [key] of store.list("key/")) entries += key === "" ? 0 : 1;
+        });
+        // A page that nothing was kept in.
+        expect({ page, entries }).toEqual({ page, entries: 400 });
+      } catch (error) {
+        expect(error).toMatchObject({ code: "ERR_SLUICE_STORE" });
+        refusals += 1;
+      }
+    }
+    expect(refusals).toBeGreaterThan(8);
+  });
 });
 
 describe("networkFileSystem", () => {
