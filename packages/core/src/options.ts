@@ -51,7 +51,7 @@ export interface Limits {
   readonly perSourceUnauthenticated: number;
   /** Open files and directories of a session. @default 256 */
   readonly handles: number;
-  /** Names in one reply to READDIR. @default 100 */
+  /** Names in one reply to READDIR. @default 256 */
   readonly readdirEntries: number;
   /** How long a client may take nothing of what is sent to it. @default 120000 */
   readonly stallMs: number;
@@ -117,7 +117,7 @@ export const defaultLimits: Limits = {
   perSource: 20,
   perSourceUnauthenticated: 5,
   handles: 256,
-  readdirEntries: 100,
+  readdirEntries: 256,
   stallMs: 120_000,
   idleMs: 900_000,
 };

@@ -13,8 +13,8 @@ type Calls<Args extends readonly unknown[], T> = (...args: Args) => Steps<T>;
 const openLater = promisify(fs.open);
 const lstatLater = promisify<HostPath, Stats>(fs.lstat);
 const opendirLater = promisify<HostPath, fs.OpenDirOptions, Dir>(fs.opendir);
-// Entries come as bytes, and in batches small enough to stay cheap for a client that gives up after the first.
-const asBytes = { encoding: "buffer" as BufferEncoding, bufferSize: 64 };
+// Entries come as bytes.
+const asBytes = { encoding: "buffer" as BufferEncoding, bufferSize: 256 };
 const exactly = { bigint: true } as const;
 
 export const open: Calls<[path: HostPath, flags: number, mode?: number], number> = step(fs.openSync, openLater);

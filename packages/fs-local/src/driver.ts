@@ -3,6 +3,8 @@ import type { Call, Steps } from "./steps.ts";
 
 /** How steps and data calls are run. Rejects with an `SftpError` where the errno has a meaning for the client. */
 export interface Driver {
+  /** Whether steps run in one synchronous burst, so that work of many calls may be written as a plain loop. */
+  readonly bursts: boolean;
   run<T>(steps: () => Steps<T>): Promise<T>;
   /** One call that moves data or waits for the disk: always off the event loop. */
   io<T>(call: () => Promise<T>): Promise<T>;
@@ -10,6 +12,7 @@ export interface Driver {
 
 /** For local disks: metadata in one synchronous burst, data on the thread pool. */
 export const burst: Driver = {
+  bursts: true,
   async run(steps) {
     try {
       return runNow(steps());
@@ -28,6 +31,7 @@ export const burst: Driver = {
 
 /** For network file systems: each call on the thread pool, and never so many that a server which hangs takes all threads. */
 export const callByCall: Driver = {
+  bursts: false,
   async run(steps) {
     try {
       return await runLater(steps());

@@ -1,4 +1,4 @@
-import type { Dir } from "node:fs";
+import fs, { type Dir } from "node:fs";
 import { setImmediate } from "node:timers/promises";
 import { SftpError, textFromBytes, type DirectoryEntry, type SftpPath } from "@sluice/core";
 import { statsOf } from "./attributes.ts";
@@ -9,7 +9,10 @@ import { isReserved } from "./temporary.ts";
 import type { Tree } from "./tree.ts";
 import { walk } from "./walk.ts";
 
-const batchEntries = 64;
+/** Entries looked at in one go: 1 to 2 ms of the event loop in a burst. */
+const batchEntries = 256;
+
+const missingIsNone = { throwIfNoEntry: false } as const;
 
 interface Listing {
   readonly directory: Directory;
@@ -21,7 +24,7 @@ export async function* list(tree: Tree, path: SftpPath, run: Tree["driver"]["run
   const listing = await run(() => openListing(tree, path));
   try {
     for (;;) {
-      const batch = await tree.driver.run(() => readBatch(listing));
+      const batch = await tree.driver.run(() => (tree.driver.bursts ? readBurst(listing) : readBatch(listing)));
       if (batch === undefined) break;
       if (batch.length > 0) yield batch;
       // A burst resolves without a turn of the event loop; whoever loops over a large tree must not hold up everybody.
@@ -73,6 +76,21 @@ function* readBatch({ directory, dir }: Listing): Steps<DirectoryEntry[] | undef
     const stats = found[i];
     return stats === undefined ? [] : [{ name, stats: statsOf(stats) }];
   });
+}
+
+/** The same in a loop: without a step for each call it takes two thirds of the time. */
+// oxlint-disable-next-line require-yield -- steps that are none, for a driver that runs them at once
+function* readBurst({ directory, dir }: Listing): Steps<DirectoryEntry[] | undefined> {
+  const entries: DirectoryEntry[] = [];
+  for (let read = 0; read < batchEntries; read++) {
+    const bytes = dir.readSync()?.name as Buffer | undefined;
+    if (bytes === undefined) return read === 0 ? undefined : entries;
+    const name = textFromBytes(bytes);
+    if (isReserved(name)) continue;
+    const stats = fs.lstatSync(entryPath(directory, name), missingIsNone);
+    if (stats !== undefined) entries.push({ name, stats: statsOf(stats) });
+  }
+  return entries;
 }
 
 /** What this session is uploading here under names that nobody has yet. */

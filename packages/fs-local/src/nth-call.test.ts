@@ -50,6 +50,7 @@ class Saboteur {
   readonly closes = new Set<number>();
 
   readonly driver: Driver = {
+    bursts: false,
     run: (steps) => burst.run(() => this.#watched(steps())),
     io: (call) => burst.io(call),
   };

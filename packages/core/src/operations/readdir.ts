@@ -8,23 +8,27 @@ interface Cursor {
   at: number;
   done: boolean;
   consumed: number;
+  /** The next batch, asked for while the client still takes the last one. */
+  coming: Promise<IteratorResult<readonly DirectoryEntry[]>> | undefined;
 }
 const cursors = new WeakMap<OpenDirectory, Cursor>();
 
 /** Replies stay small enough for every client: sshfs drops the connection at 128 KiB. */
-const replyBytes = 32 * 1024;
+const replyBytes = 64 * 1024;
 /** Of a name in a reply, beside the name itself in its two places. */
 const entryBytes = 120;
 
 function cursorOf(directory: OpenDirectory): Cursor {
   let cursor = cursors.get(directory);
-  if (cursor === undefined) cursors.set(directory, (cursor = { batch: [], at: 0, done: false, consumed: 0 }));
+  if (cursor === undefined)
+    cursors.set(directory, (cursor = { batch: [], at: 0, done: false, consumed: 0, coming: undefined }));
   return cursor;
 }
 
 async function fill(directory: OpenDirectory, cursor: Cursor): Promise<void> {
   while (!cursor.done && cursor.at >= cursor.batch.length) {
-    const next = await directory.batches.next();
+    const next = await (cursor.coming ?? directory.batches.next());
+    cursor.coming = undefined;
     if (next.done === true) cursor.done = true;
     else {
       cursor.batch = next.value;
@@ -57,5 +61,14 @@ export function readdir(limit: number): Run<"readdir"> {
     }
     cursor.consumed += cursor.at - start;
     ctx.result = cursor.batch.slice(start, cursor.at);
+    if (cursor.at >= cursor.batch.length) askAhead(directory, cursor);
   };
+}
+
+/** Clients ask for one reply at a time: the storage works while the last one is on its way. */
+function askAhead(directory: OpenDirectory, cursor: Cursor): void {
+  if (cursor.done || cursor.coming !== undefined) return;
+  cursor.coming = directory.batches.next();
+  // Whoever asks next hears of a failure; nobody does if the client closes before.
+  cursor.coming.catch(() => undefined);
 }

@@ -33,7 +33,16 @@ export function longname(entry: NameEntry, nowMs: number = Date.now()): string {
   return `${letters[type]}${rights} ${links} ${owner} ${group} ${size} ${date(stats.mtimeMs ?? 0, nowMs)} ${printable(name)}`;
 }
 
+/** By mode; the files of a directory have few different ones. */
+const knownPermissions = new Map<number, string>();
+
 function permissions(mode: number): string {
+  let text = knownPermissions.get(mode & 0o7777);
+  if (text === undefined) knownPermissions.set(mode & 0o7777, (text = spellPermissions(mode)));
+  return text;
+}
+
+function spellPermissions(mode: number): string {
   let text = "";
   for (let shift = 6; shift >= 0; shift -= 3) {
     const bits = mode >> shift;
@@ -49,11 +58,22 @@ function execute(mode: number, shift: number, set: boolean): string {
   return set ? letter : letter.toUpperCase();
 }
 
+/** The last date spelled: files that were written together have the same. */
+let lastDate = { minute: Number.NaN, recent: false, text: "" };
+
 function date(ms: number, nowMs: number): string {
+  const minute = Math.floor(ms / 60_000);
+  const recent = ms <= nowMs && nowMs - ms < halfYearMs;
+  if (lastDate.minute !== minute || lastDate.recent !== recent) {
+    lastDate = { minute, recent, text: spellDate(ms, recent) };
+  }
+  return lastDate.text;
+}
+
+function spellDate(ms: number, recent: boolean): string {
   const at = new Date(ms);
   if (Number.isNaN(at.getTime())) return "Jan  1  1970";
   const day = `${months[at.getUTCMonth()] ?? ""} ${String(at.getUTCDate()).padStart(2)}`;
-  const recent = ms <= nowMs && nowMs - ms < halfYearMs;
   if (!recent) return `${day}  ${String(at.getUTCFullYear())}`;
   return `${day} ${String(at.getUTCHours()).padStart(2, "0")}:${String(at.getUTCMinutes()).padStart(2, "0")}`;
 }

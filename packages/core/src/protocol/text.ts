@@ -75,6 +75,7 @@ export function bytesFromText(text: string): Buffer {
 
 /** Text fit for a terminal or a log line: control, invisible and undecodable characters become `\xNN` or `\u{N}`. */
 export function printable(text: string): string {
+  if (/^[\x20-\x7e]*$/.test(text)) return text;
   return text.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, (character) => {
     const code = character.codePointAt(0) ?? 0;
     if (code >= 0xdc80 && code <= 0xdcff) return `\\x${(code - 0xdc00).toString(16)}`;

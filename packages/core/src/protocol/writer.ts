@@ -72,7 +72,11 @@ export class Writer {
 
   /** Text behind its length, byte-preserving. */
   text(value: string): this {
-    return this.bytes(bytesFromText(value));
+    if (!isAscii(value)) return this.bytes(bytesFromText(value));
+    this.u32(value.length);
+    const at = this.#room(value.length);
+    this.#buffer.write(value, at, "latin1");
+    return this;
   }
 
   /** Bytes as they are. */
@@ -91,4 +95,8 @@ export class Writer {
   finish(): Buffer {
     return this.#buffer.subarray(0, this.#at);
   }
+}
+
+function isAscii(text: string): boolean {
+  return /^[\x00-\x7f]*$/.test(text);
 }
