@@ -17,6 +17,22 @@ export type NoHash =
 /** Requests of one file are served beside each other and end in any order; a client that goes in sequence is never further ahead than this. */
 const maxHeld = 512;
 const maxHeldBytes = 8 * 1024 * 1024;
+const maxHeldOfAll = 64 * 1024 * 1024;
+
+/** What all transfers of a server together may hold back: many open files are no way around the bound of each. */
+export class Budget {
+  #left = maxHeldOfAll;
+
+  take(bytes: number): boolean {
+    if (bytes > this.#left) return false;
+    this.#left -= bytes;
+    return true;
+  }
+
+  give(bytes: number): void {
+    this.#left += bytes;
+  }
+}
 
 /** What is known of the bytes that passed in one direction. */
 export interface Passed {
@@ -30,6 +46,7 @@ export interface Passed {
 export class Sequence {
   readonly #hash: Hash | undefined;
   readonly #held = new Map<number, { readonly length: number; readonly data: Uint8Array | undefined }>();
+  readonly #budget: Budget;
   #heldBytes = 0;
   #next: number | undefined;
   #from = Infinity;
@@ -38,7 +55,8 @@ export class Sequence {
   #finished: Passed | undefined;
 
   /** @param hashing whether to hash, which costs 0.5 ms for each MiB */
-  constructor(hashing: boolean) {
+  constructor(hashing: boolean, budget: Budget) {
+    this.#budget = budget;
     if (hashing) this.#hash = createHash("sha256");
     else this.#unhashed = "off";
   }
@@ -93,7 +111,12 @@ export class Sequence {
   }
 
   #hold(position: number, data: Uint8Array): void {
-    const keep = this.#unhashed === undefined ? Uint8Array.prototype.slice.call(data) : undefined;
+    const hashing = this.#unhashed === undefined;
+    if (hashing && !this.#budget.take(data.length)) {
+      this.#break("random");
+      return;
+    }
+    const keep = hashing ? Uint8Array.prototype.slice.call(data) : undefined;
     this.#held.set(position, { length: data.length, data: keep });
     this.#heldBytes += data.length;
     if (this.#held.size <= maxHeld && this.#heldBytes <= maxHeldBytes) return;
@@ -114,6 +137,7 @@ export class Sequence {
       if (piece === undefined) return;
       this.#held.delete(this.#next ?? 0);
       this.#heldBytes -= piece.length;
+      if (piece.data !== undefined) this.#budget.give(piece.length);
       this.#take(piece.length, piece.data);
     }
   }
@@ -124,6 +148,7 @@ export class Sequence {
 
   #break(reason: NoHash): void {
     this.#broken ??= reason;
+    for (const { length, data } of this.#held.values()) if (data !== undefined) this.#budget.give(length);
     this.#held.clear();
     this.#heldBytes = 0;
   }

@@ -13,6 +13,7 @@ import { changing, isChange, misses, onOpenFile } from "./changes.ts";
 import type { AuditLog } from "./log.ts";
 import { bounded, byRule, endingOf, endingOfError, type Ending } from "./refusal.ts";
 import type { RecordBody } from "./record.ts";
+import { Budget } from "./sequence.ts";
 import { subjectOf } from "./subject.ts";
 import { Transfer, TransferState, withoutOutcome, type Hashing } from "./transfer.ts";
 
@@ -28,6 +29,7 @@ const IntentState: Token<number> = token("audit.intent");
 export class Trail {
   readonly #log: AuditLog;
   readonly #hashing: Hashing;
+  readonly #budget = new Budget();
   /** Sessions that have no record yet. */
   readonly #accounts = new Set<Account>();
   readonly #timers = new Set<NodeJS.Timeout>();
@@ -173,7 +175,10 @@ export class Trail {
     account.open += 1;
     const { path } = ctx.original;
     const intent = this.#strict ? ctx.state.get(IntentState) : undefined;
-    file.state.set(TransferState, new Transfer(file, path === file.path ? undefined : path, this.#hashing, intent));
+    file.state.set(
+      TransferState,
+      new Transfer(file, path === file.path ? undefined : path, this.#hashing, this.#budget, intent),
+    );
   }
 
   #closed(ctx: Context<"close">, outcome: Outcome): void {

@@ -1,6 +1,6 @@
 import { token, type OpenFile, type Token } from "@sluice/core";
 import type { Ending } from "./refusal.ts";
-import { Sequence, type NoHash, type Passed } from "./sequence.ts";
+import { Sequence, type Budget, type NoHash, type Passed } from "./sequence.ts";
 import { flagsOf } from "./subject.ts";
 
 /** Which transfers are hashed. */
@@ -18,12 +18,18 @@ export class Transfer {
   #failures = 0;
   #firstFailure: { readonly op: string; readonly ending: Ending } | undefined;
 
-  constructor(file: OpenFile, original: string | undefined, hashing: Hashing, intent: number | undefined) {
+  constructor(
+    file: OpenFile,
+    original: string | undefined,
+    hashing: Hashing,
+    budget: Budget,
+    intent: number | undefined,
+  ) {
     this.#file = file;
     this.#original = original;
     this.intent = intent;
-    this.#reads = new Sequence(hashing === "all");
-    this.#writes = new Sequence(hashing !== "none");
+    this.#reads = new Sequence(hashing === "all", budget);
+    this.#writes = new Sequence(hashing !== "none", budget);
     if (file.flags.append) this.#writes.spoil("append");
   }
 
