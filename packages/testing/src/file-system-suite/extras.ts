@@ -81,6 +81,27 @@ export const extras: readonly Case[] = [
     }
   }),
 
+  check("copyTo: it tells how much was copied", async (stage) => {
+    await stage.put("/from", "0123456789");
+    const from = await stage.open("/from", ["read"]);
+    const to = await stage.open("/to", upload);
+    const copyTo = stage.handleMethod(from, "copyTo");
+    assert.equal(await copyTo(to, 2, 3, 0), 3);
+    assert.equal(await copyTo(to, 6, 100, 3), 4);
+    assert.equal(await copyTo(to, 50, 0, 7), 0);
+    await stage.close(to);
+    await stage.holds("/to", "2346789");
+  }),
+
+  check("copyTo: it stops when it is aborted", async (stage) => {
+    await stage.put("/from", pattern(100_000));
+    const from = await stage.open("/from", ["read"]);
+    const to = await stage.open("/to", upload);
+    const copyTo = stage.handleMethod(from, "copyTo");
+    await refused("copyTo", () => copyTo(to, 0, 0, 0, AbortSignal.abort()), "connectionLost");
+    await stage.close(to, "aborted");
+  }),
+
   check("copyTo: within one file, parts that do not overlap are copied", async (stage) => {
     await stage.put("/file", "0123456789");
     const handle = await stage.open("/file", ["read", "write"]);

@@ -3,6 +3,7 @@ import {
   rootPath,
   sftpPath,
   type Attributes,
+  type CloseOutcome,
   type DirectoryEntry,
   type FileHandle,
   type FileSystem,
@@ -67,7 +68,7 @@ export class Stage {
     return handle;
   }
 
-  async close(handle: FileHandle, outcome: "completed" | "aborted" = "completed"): Promise<void> {
+  async close(handle: FileHandle, outcome: CloseOutcome = "completed"): Promise<void> {
     this.#open.delete(handle);
     await handle.close(outcome);
   }

@@ -39,6 +39,13 @@ export const uploads: readonly Case[] = [
     assert.deepEqual(await stage.names(), []);
   }),
 
+  check("close: an upload that is refused leaves nothing, and over a file the old content", async (stage) => {
+    await stage.put("/existing", "old");
+    for (const name of ["/new", "/existing"]) await stage.close(await begin(stage, name, "r"), "refused");
+    assert.deepEqual(await stage.names(), ["existing"]);
+    await stage.holds("/existing", "old");
+  }),
+
   check("close: an aborted upload that wrote nothing leaves nothing", async (stage) => {
     await stage.close(await stage.open("/new", ["write", "create"]), "aborted");
     await stage.close(await stage.open("/exclusive", [...upload, "exclusive"]), "aborted");
