@@ -51,7 +51,8 @@ export async function settleAll(
   change: Amount,
   release: Amount,
 ): Promise<void> {
-  for (const { key } of subjects) await ledger.settle(key, change, release);
+  // At once, so that a store may write them together.
+  await Promise.all(subjects.map(({ key }) => ledger.settle(key, change, release)));
 }
 
 /** What changes for whom, where what is moved leaves one folder for another. */

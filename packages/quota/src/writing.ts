@@ -128,10 +128,18 @@ async function settling(
       } catch (error) {
         log.error({ err: error, path: entry.path }, "What was written could not be counted; run a recount");
       }
-      await settleAll(ledger, owners, change, none);
-      await settleAll(ledger, holders, none, held());
+      if (sameKeys(owners, holders)) {
+        await settleAll(ledger, owners, change, held());
+      } else {
+        await settleAll(ledger, owners, change, none);
+        await settleAll(ledger, holders, none, held());
+      }
     }
   });
+}
+
+function sameKeys(a: readonly Subject[], b: readonly Subject[]): boolean {
+  return a.length === b.length && a.every(({ key }, i) => key === b[i]?.key);
 }
 
 /** Only a new size matters. */
