@@ -1,5 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { edgeText, measureEdge, type EdgeResult } from "./edge.ts";
 import { Figures } from "./figure.ts";
 import { describeMachine } from "./machine.ts";
 import { allowedGrowth, measureMemory, type MemoryResult } from "./memory.ts";
@@ -32,6 +33,7 @@ async function run(options: Options): Promise<number> {
   for (const signal of ["SIGINT", "SIGTERM"]) process.on(signal, () => void cleanUp().then(() => process.exit(1)));
   const figures = new Figures();
   let memory: MemoryResult[] = [];
+  const edge: EdgeResult[] = [];
   let names: string[];
   try {
     progress("making files");
@@ -43,6 +45,9 @@ async function run(options: Options): Promise<number> {
     if (options.only.includes("transfers")) await measureTransfers(workspace, peers, options, figures, progress);
     if (options.only.includes("metadata")) await measureMetadata(workspace, peers, options, figures, progress);
     if (options.only.includes("memory")) memory = await measureMemory(workspace, programs, options, progress);
+    if (options.only.includes("edge")) {
+      for (const program of programs) edge.push(...(await measureEdge(workspace, program, options, progress)));
+    }
   } finally {
     await cleanUp();
     progress("");
@@ -53,12 +58,13 @@ async function run(options: Options): Promise<number> {
   const all = figures.all();
   if (all.length > 0) console.log(`${figureTable(all, names)}\n`);
   if (memory.length > 0) console.log(`${memoryTable(memory)}\n`);
+  if (edge.length > 0) console.log(`${edgeText(edge)}\n`);
   if (options.json !== undefined) {
     const plain = all.map((figure) => ({ ...figure, samples: Object.fromEntries(figure.samples) }));
-    const report = { date: new Date().toISOString(), machine, options, figures: plain, memory };
+    const report = { date: new Date().toISOString(), machine, options, figures: plain, memory, edge };
     writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
   }
-  return memory.some(({ growth }) => growth > allowedGrowth) ? 1 : 0;
+  return memory.some(({ growth }) => growth > allowedGrowth) || edge.some(({ good }) => !good) ? 1 : 0;
 }
 
 try {

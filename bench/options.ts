@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 
-export const groups = ["transfers", "metadata", "memory"] as const;
+export const groups = ["transfers", "metadata", "memory", "edge"] as const;
 export type Group = (typeof groups)[number];
 
 export interface Options {
@@ -12,6 +12,8 @@ export interface Options {
   /** Size of the file that is transferred, in MiB. */
   readonly mib: number;
   readonly ciphers: readonly string[];
+  /** Silent connections, and as many that send a byte a second. */
+  readonly crowd: number;
   /** Where the files are, of client and servers alike. */
   readonly dir: string;
   readonly json: string | undefined;
@@ -27,6 +29,7 @@ export const usage = `npm run bench -- [options]
   --only GROUP     ${groups.join(", ")}; may be given several times (default all)
   --mib N          size of the transferred file (default 1024)
   --cipher NAME    may be given several times (default aes256-gcm@openssh.com and chacha20-poly1305@openssh.com)
+  --crowd N        connections of each hostile kind in the group edge (default 2000)
   --dir DIR        where files are put (default /dev/shm where it has room, otherwise the temporary directory)
   --json FILE      write every sample there
   --also FILE      measure another server program too, called as server.mjs is
@@ -42,6 +45,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
       only: { type: "string", multiple: true },
       mib: { type: "string", default: "1024" },
       cipher: { type: "string", multiple: true },
+      crowd: { type: "string", default: "2000" },
       dir: { type: "string" },
       json: { type: "string" },
       also: { type: "string" },
@@ -60,6 +64,7 @@ export function readOptions(args: readonly string[]): Options | undefined {
     only: only as readonly Group[],
     mib,
     ciphers: values.cipher ?? ["aes256-gcm@openssh.com", "chacha20-poly1305@openssh.com"],
+    crowd: positive("--crowd", values.crowd),
     dir: resolve(values.dir ?? roomyDirectory(mib)),
     json: values.json,
     also: values.also === undefined ? undefined : resolve(values.also),

@@ -117,6 +117,16 @@ await suites("other suites", process.execPath, [
   "--no-file-parallelism",
   "--passWithNoTests",
 ]);
+// The server under attack, once more where ssh2's native addon was not built; fuzzing is shorter then.
+process.env.SLUICE_WITHOUT_ADDON = "1";
+process.env.SLUICE_FUZZ_SECONDS ??= "20";
+await suites("attacks without the addon", process.execPath, [
+  ...vitest,
+  ...config,
+  "--no-file-parallelism",
+  "test/security",
+  "test/fuzz/wire.test.ts",
+]);
 
 console.log();
 for (const title of notRun) console.log(`Not run: ${title}`);

@@ -233,7 +233,12 @@ describe("a flood of handshakes", () => {
 });
 
 describe("a byte that was changed on its way", () => {
-  const ciphers = ["aes128-gcm@openssh.com", "aes256-ctr", "aes128-ctr", "chacha20-poly1305@openssh.com"] as const;
+  const ciphers = [
+    "aes128-gcm@openssh.com",
+    "aes256-ctr",
+    "aes128-ctr",
+    ...(process.env["SLUICE_WITHOUT_ADDON"] === "1" ? [] : ["chacha20-poly1305@openssh.com" as const]),
+  ] as const;
 
   test.each(ciphers)("under %s ends the connection, wherever it is", (cipher) =>
     target.attack(

@@ -195,6 +195,30 @@ describe("a public key", () => {
     }));
 });
 
+test("Too many attempts end alike for users that exist and users that do not: answers, reason, and what is left to try", () =>
+  target.attack(
+    async () => {
+      const tell = async (username: string, make: (name: string) => Buffer): Promise<string[]> => {
+        const peer = await target.peer({ stage: "service" });
+        const told: string[] = [];
+        while (peer.ending === undefined && told.length < 50) {
+          peer.send(make(username));
+          const reply = await peer.expect(MSG.USERAUTH_FAILURE, MSG.USERAUTH_PK_OK).catch(() => undefined);
+          told.push(reply?.toString("hex") ?? `ended by ${(await peer.dropped()).disconnect}`);
+        }
+        return told;
+      };
+      const ways: ((name: string) => Buffer)[] = [
+        (name) => passwordRequest(name, "wrong"),
+        (name) => query(name, other),
+        (name) => authRequest(name, "none"),
+        (name) => authRequest(name, "hostbased"),
+      ];
+      for (const way of ways) expect(await tell("nobody", way)).toEqual(await tell("tester", way));
+    },
+    { connections: 8 },
+  ));
+
 describe("a method", () => {
   const blob = Buffer.concat([
     str("ssh-ed25519"),

@@ -105,7 +105,8 @@ export class Target {
     const keys = Object.entries(options.keys ?? {}).map(([user, blob]) => [user, Buffer.from(blob).toString("base64")]);
     const setup = { hostKeyFile, ...account, ...options, keys: Object.fromEntries(keys) };
     const server = program("target.ts", [JSON.stringify(setup)]);
-    const { port } = await firstMessage<{ port: number }>(server, "The server did not start");
+    const { port, addon } = await firstMessage<{ port: number; addon: boolean }>(server, "The server did not start");
+    assert.equal(addon, !withoutAddon, "ssh2's addon is there, unless it is disabled");
     const canary = program("canary.ts", [String(port), account.username, account.password]);
     canary.stdout?.resume();
     const target = new Target(server, canary, port, directory);
@@ -306,9 +307,13 @@ export class Target {
   }
 }
 
+/** Whether the server under attack is to run without ssh2's native addon, as it does where no compiler was at hand. */
+const withoutAddon = process.env["SLUICE_WITHOUT_ADDON"] === "1";
+
 function program(file: string, args: readonly string[]): ChildProcess {
+  const disabled = withoutAddon ? ["--require", fileURLToPath(new URL("without-addon.cjs", import.meta.url))] : [];
   return fork(fileURLToPath(new URL(file, import.meta.url)), args, {
-    execArgv: ["--expose-gc", "--conditions=@sluice/source", "--import", "tsx"],
+    execArgv: ["--expose-gc", "--conditions=@sluice/source", ...disabled, "--import", "tsx"],
     stdio: ["ignore", "pipe", file === "canary.ts" ? "inherit" : "pipe", "ipc"],
   });
 }

@@ -107,7 +107,12 @@ export class Peer {
       peer.socket.once("error", reject);
     });
     peer.localPort = peer.socket.localPort ?? 0;
-    await peer.advance(options.stage ?? "login");
+    try {
+      await peer.advance(options.stage ?? "login");
+    } catch (error) {
+      peer.close();
+      throw error;
+    }
     return peer;
   }
 

@@ -70,7 +70,9 @@ describe("all sources together", () => {
         const crowd = await Promise.all(
           Array.from({ length: 100 }, (_, i) => target.peer({ stage: "tcp", from: `127.0.3.${i + 1}` })),
         );
-        await target.waitFor(() => (crowd.filter(({ ending }) => ending === undefined).length <= 20 ? true : undefined));
+        await target.waitFor(() =>
+          crowd.filter(({ ending }) => ending === undefined).length <= 20 ? true : undefined,
+        );
         for (let i = 1; i <= 10; i++) expect(await served(`127.0.${3 + i}.1`)).toBe(true);
         expect((await loggedIn.ask(17, str("/file.bin"))).type).toBe(105);
       },
@@ -172,6 +174,40 @@ describe("a source that misbehaves is refused for a while, and others are not", 
   });
 });
 
+describe("who guesses at a user from many sources, one try for each connection", () => {
+  const guess = async (from: string): Promise<void> => {
+    const peer = await target.peer({ from, stage: "service" });
+    peer.send(passwordRequest("tester", "wrong"));
+    await peer.expect(MSG.USERAUTH_FAILURE);
+    peer.close();
+  };
+
+  test("gets no further than the bound for a user, and the user logs in from where he did before", async () => {
+    await start({ limits: { authFailuresPerUser: 20 } });
+    await target.attack(
+      async () => {
+        expect(await served("127.0.6.200")).toBe(true);
+        for (let i = 1; i <= 20; i++) await guess(`127.0.6.${i}`);
+        expect(await served("127.0.6.100")).toBe(false);
+        expect(await served("127.0.6.200")).toBe(true);
+      },
+      { connections: 23 },
+    );
+  });
+
+  test("gets no further than the bound for a source, and others are served", async () => {
+    await start({ limits: { authFailuresPerSource: 10 } });
+    await target.attack(
+      async () => {
+        for (let i = 1; i <= 10; i++) await guess("127.0.6.1");
+        expect(await served("127.0.6.1")).toBe(false);
+        expect(await served("127.0.6.2")).toBe(true);
+      },
+      { connections: 12 },
+    );
+  });
+});
+
 test("key exchanges of the server's come after so many bytes, and a transfer goes on through them", async () => {
   await start({ rekey: { bytes: 256 * 1024 } });
   await target.attack(
@@ -214,6 +250,7 @@ test("a client that logs in and asks for nothing is sent away, whatever else it 
       const channel = await AttackChannel.sftp(asking);
       const half = await AttackChannel.sftp(await target.peer());
       half.data(u32(1000));
+      const drip = setInterval(() => half.data(Buffer.alloc(1)), 200);
       const shut = await AttackChannel.sftp(await target.peer(), { window: 500 });
       const file = await shut.openFile("/large.bin", 1);
       shut.data(shut.numbered(5, str(file), u32(0), u32(0), u32(32_768)).bytes);
@@ -221,6 +258,7 @@ test("a client that logs in and asks for nothing is sent away, whatever else it 
       const asks = setInterval(() => channel.data(channel.numbered(17, str("/file.bin")).bytes), 200);
       const reasons = await Promise.all(gone.map((peer) => target.reasonOf(peer).catch(() => "none: it was kept")));
       clearInterval(asks);
+      clearInterval(drip);
       clearInterval(busy);
       expect(reasons).toEqual(gone.map(() => "The connection was idle"));
       await channel.allAnswered();

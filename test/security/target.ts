@@ -1,3 +1,4 @@
+import { createRequire } from "node:module";
 import { createServer, proven, refused, unknown, type ServerOptions } from "@sluice/core";
 import { memoryFiles } from "@sluice/fs-memory";
 
@@ -93,4 +94,6 @@ process.on("message", (request: { readonly id: number; readonly ask: "memory" | 
 process.on("disconnect", () => process.exit(0));
 
 const address = await server.listen({ host: "127.0.0.1", port: 0 });
-process.send?.({ port: "port" in address ? address.port : 0 });
+const require = createRequire(import.meta.url);
+const { bindingAvailable: addon } = require("ssh2/lib/protocol/crypto.js") as { readonly bindingAvailable: boolean };
+process.send?.({ port: "port" in address ? address.port : 0, addon });

@@ -1,6 +1,6 @@
 import { setImmediate as turn } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { kexInit, strings } from "./keys.ts";
+import { KeyExchange, kexInit, strings } from "./keys.ts";
 import { Target } from "./oracle.ts";
 import { globalRequest, plainPacket, type Peer, type Stage } from "./peer.ts";
 import { message, MSG, str, u32, u8 } from "./wire.ts";
@@ -181,6 +181,43 @@ describe("a KEXINIT", () => {
       await peer.dropped();
     }),
   );
+});
+
+test("chacha20 is offered with ssh2's addon only, and what is offered there is the same otherwise", () =>
+  target.attack(async () => {
+    const peer = await target.peer({ stage: "ident" });
+    const [, , cipher] = strings(await peer.expect(MSG.KEXINIT), 17, 3).map(String);
+    const withAddon = process.env["SLUICE_WITHOUT_ADDON"] !== "1";
+    expect(cipher!.split(",").includes("chacha20-poly1305@openssh.com")).toBe(withAddon);
+    expect(cipher).toContain("aes128-gcm@openssh.com,aes256-gcm@openssh.com,aes128-ctr");
+  }));
+
+describe("a key exchange that is not strict", () => {
+  const weak = "chacha20-poly1305@openssh.com";
+
+  test("agrees on no cipher from which packets can be cut off unseen", () =>
+    target.attack(async () => {
+      const peer = await target.peer({ stage: "ident" });
+      peer.write(Buffer.concat([plainPacket(kexInit({ cipher: weak, strict: false }))]));
+      await peer.dropped();
+      expect(peer.counts.get(MSG.KEX_ECDH_REPLY)).toBeUndefined();
+    }));
+
+  test.skipIf(process.env["SLUICE_WITHOUT_ADDON"] === "1")("and strict, agrees on it", () =>
+    target.attack(async () => {
+      const peer = await target.peer({ stage: "ident" });
+      peer.write(Buffer.concat([plainPacket(kexInit({ cipher: weak })), plainPacket(new KeyExchange().init)]));
+      await peer.expect(MSG.KEX_ECDH_REPLY);
+    }),
+  );
+
+  test("agrees on the other ciphers", () =>
+    target.attack(async () => {
+      const peer = await target.peer({ offer: { strict: false, cipher: `${weak},aes128-gcm@openssh.com` } });
+      await peer.roundTrip();
+      await peer.rekey();
+      await peer.roundTrip();
+    }));
 });
 
 describe("a strict key exchange", () => {

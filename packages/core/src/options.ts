@@ -139,6 +139,8 @@ const optionNames = [
   "services",
   "symlinkOrder",
 ];
+/** Packets in one direction with one key (RFC 4344, section 3.1). */
+const mostPackets = 2 ** 31;
 /** A session's budget must hold one request of the largest size. */
 const leastSessionBytes = 256 * 1024;
 
@@ -157,6 +159,9 @@ export function checkOptions(options: ServerOptions): Limits {
   readStartups(options.maxStartups ?? defaultStartups);
   checkNumbers("penalties.", options.penalties === false ? {} : (options.penalties ?? {}), defaultPenalties);
   checkNumbers("rekey.", options.rekey ?? {}, defaultRekeyLimits);
+  // Sequence numbers come again at 2^32: this leaves as many for an exchange that takes its time.
+  const { packets = mostPackets } = options.rekey ?? {};
+  if (packets > mostPackets) fail(`rekey.packets: at most ${mostPackets} is possible, got ${packets}`);
   const given = options.limits ?? {};
   checkNumbers("limits.", given, defaultLimits);
   if ((given.sessionBytes ?? leastSessionBytes) < leastSessionBytes) {

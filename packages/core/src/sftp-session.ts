@@ -89,7 +89,6 @@ export class SftpSession implements Session {
     this.#scheduler = new Scheduler(setup.limits, () => this.#pump());
     start.channel.listen({
       data: (piece) => {
-        this.#activeAt = performance.now();
         this.#frames.push(piece);
         this.#pump();
       },
@@ -157,6 +156,8 @@ export class SftpSession implements Session {
   }
 
   #take(packet: Buffer): void {
+    // A whole request is activity; parts of one that never comes are not.
+    this.#activeAt = performance.now();
     const reader = new Reader(packet);
     const type = reader.u8();
     if (this.#phase === "new") {

@@ -3,6 +3,9 @@ import { BadPacket } from "./reader.ts";
 /** Packets put together before anybody asks for them: as many as a window holds of the size that clients write in. */
 const packetsAhead = 64;
 const holdBytes = 32 * 1024;
+/** Room for the beginning of a packet: four bytes of length must not take as much as they promise. */
+const firstBytes = 2 * 1024;
+const secondBytes = 16 * 1024;
 
 /**
  * Cuts a stream of channel data into packets, each behind its length (draft-ietf-secsh-filexfer-02, section 3).
@@ -22,7 +25,6 @@ export class FrameReader {
   readonly #held: Buffer[] = [];
   #heldFrom = 0;
   #heldTo = 0;
-  #buffered = 0;
 
   /**
    * @param limit the largest packet accepted, in bytes, without its length field
@@ -33,14 +35,8 @@ export class FrameReader {
     this.#allocate = allocate;
   }
 
-  /** Bytes given that no packet has taken yet. */
-  get buffered(): number {
-    return this.#buffered;
-  }
-
   /** Takes the next piece of the stream. */
   push(piece: Buffer): void {
-    this.#buffered += piece.length;
     const taken = this.#held.length > 0 ? 0 : this.#assemble(piece, 0, piece.length);
     if (taken < piece.length) this.#hold(piece, taken);
   }
@@ -53,10 +49,7 @@ export class FrameReader {
   next(): Buffer | undefined {
     const packet = this.#ready.shift();
     this.#takeHeld();
-    if (packet !== undefined) {
-      this.#buffered -= 4 + packet.length;
-      return packet;
-    }
+    if (packet !== undefined) return packet;
     if (this.#lengthBytes < 4) return undefined;
     if (this.#packetLength === 0) throw new BadPacket("Packet without a type");
     if (this.#packetLength > this.#limit) throw new BadPacket("Packet too long");
@@ -71,27 +64,33 @@ export class FrameReader {
         this.#packetLength = this.#packetLength * 256 + (piece[at++] ?? 0);
         this.#lengthBytes += 1;
         const good = this.#packetLength > 0 && this.#packetLength <= this.#limit;
-        if (this.#lengthBytes === 4 && good) this.#begin(this.#packetLength);
+        if (this.#lengthBytes === 4 && good) this.#makeRoom(end - at);
       } else {
         const part = Math.min(end - at, this.#packet.length - this.#filled);
         piece.copy(this.#packet, this.#filled, at, at + part);
         at += part;
         this.#filled += part;
-        if (this.#filled === this.#packet.length) this.#finish(this.#packet);
+        if (this.#filled === this.#packetLength) this.#finish(this.#packet);
+        else if (this.#filled === this.#packet.length) this.#makeRoom(end - at);
       }
     }
     return at;
   }
 
-  #begin(length: number): void {
-    const room = this.#allocate(length);
-    this.#packet = room.length === length ? room : room.subarray(0, length);
-    this.#filled = 0;
+  /** Room for the packet where much of it has come, as is so at once when data is moved; else for its beginning. */
+  #makeRoom(coming: number): void {
+    const here = this.#filled + coming;
+    const length = this.#packetLength;
+    const size = here >= secondBytes ? length : Math.min(here >= firstBytes ? secondBytes : firstBytes, length);
+    const room = size === length ? this.#allocate(length) : Buffer.allocUnsafeSlow(size);
+    this.#packet?.copy(room);
+    this.#packet = room.length === size ? room : room.subarray(0, size);
   }
 
   #finish(packet: Buffer): void {
     this.#ready.push(packet);
     this.#packet = undefined;
+    this.#filled = 0;
     this.#packetLength = 0;
     this.#lengthBytes = 0;
   }

@@ -23,7 +23,7 @@ export interface AlgorithmLists {
 export type AlgorithmOptions = "modern" | "compatible" | Partial<AlgorithmLists>;
 
 // In JavaScript chacha20 is the slowest by far, yet OpenSSH asks for it first: it is offered with the native addon only.
-const chacha20 = "chacha20-poly1305@openssh.com";
+export const chacha20 = "chacha20-poly1305@openssh.com";
 
 /** No SHA-1, no CBC, no group exchange, no compression. */
 const modern: AlgorithmLists = {

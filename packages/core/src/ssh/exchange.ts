@@ -1,3 +1,4 @@
+import { chacha20 } from "./algorithms.ts";
 import { answerHybrid, hybridKex } from "./hybrid.ts";
 import { readKexInit, replaceKex } from "./kexinit.ts";
 import { SSH_MSG } from "./messages.ts";
@@ -57,11 +58,18 @@ function negotiate(protocol: Ssh2Protocol, payload: Buffer, handle: HandleKexIni
   const agreed = theirs.kex.find((method) => kex.array.includes(method));
   const hybrid = encapsulate !== undefined && agreed === hybridKex;
   const methods = theirs.kex.map((method) => (method === hybridKex ? classicalKex : method));
+  // Without strict key exchange, chacha20 lets packets be cut off unseen (CVE-2023-48795); the other ciphers notice.
+  const strict = protocol._strictMode ?? theirs.kex.includes("kex-strict-c-v00@openssh.com");
+  const ciphers = [lists.cs.cipher, lists.sc.cipher] as const;
+  if (!strict)
+    for (const way of [lists.cs, lists.sc])
+      way.cipher = { array: way.cipher.array.filter((name) => name !== chacha20) };
   const before = protocol._kex;
   // What ssh2 compares with; what it sends was laid out when the offer was made.
   if (hybrid) lists.kex = { array: [classicalKex] };
   const handled = handle(hybrid ? replaceKex(payload, methods) : payload);
   lists.kex = kex;
+  [lists.cs.cipher, lists.sc.cipher] = ciphers;
   const exchange = protocol._kex;
   if (exchange === undefined || exchange === before) return handled;
   // A guess is right when both sides like the same best (RFC 4253, section 7).

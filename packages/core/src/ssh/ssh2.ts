@@ -41,7 +41,7 @@ export interface Ssh2Offer {
   };
 }
 interface Ssh2Directions {
-  readonly cipher: { readonly array: readonly string[] };
+  cipher: { readonly array: readonly string[] };
   readonly mac: { readonly array: readonly string[] };
   readonly compress: { readonly array: readonly string[] };
   readonly lang: { readonly array: readonly string[] };
