@@ -89,7 +89,7 @@ export async function makeCertificates(directory: string): Promise<Certificates>
   return {
     ca: path("ca.pem"),
     strangeCa: path("strange.pem"),
-    server: await issue("server", "DNS:localhost,IP:127.0.0.1", 5),
+    server: await issue("server", "DNS:localhost,IP:127.0.0.1,IP:127.0.0.2", 5),
     other: await issue("other", "DNS:ldap.example.net", 5),
     expired: await issue("expired", "DNS:localhost,IP:127.0.0.1", -1),
     client: await issue("client", "DNS:client.example.org", 5),

@@ -7,11 +7,11 @@ import { kill, notInstalled, run, start } from "../interop/process.ts";
 import { makeCertificates, type Certificates } from "./certificates.ts";
 import { accepting, scratchDirectory } from "./scratch.ts";
 
-/** Where Samba serves LDAP; its ports cannot be chosen. */
-const host = "127.0.0.1";
+/** Where Samba serves LDAP. Its ports cannot be chosen: suites that run at the same time take addresses of their own. */
+const usualHost = "127.0.0.1";
 
-/** Why a domain controller cannot be run here, if it cannot. */
-export async function sambaUnavailable(): Promise<string | undefined> {
+/** Why a domain controller cannot be run at an address, if it cannot. */
+export async function sambaUnavailable(host = usualHost): Promise<string | undefined> {
   if (process.getuid?.() !== 0) return "a domain controller needs root";
   const missing = notInstalled("samba", "samba-tool", "ldapmodify", "openssl");
   if (missing !== undefined) return missing;
@@ -32,19 +32,21 @@ export const searcher = { dn: `CN=sluice,${users}`, password: "Searcher-1-secret
 export class Samba {
   readonly directory: string;
   readonly certificates: Certificates;
+  readonly #host: string;
   readonly #remove: () => Promise<void>;
   #process: ChildProcess | undefined;
 
-  private constructor(directory: string, certificates: Certificates, remove: () => Promise<void>) {
+  private constructor(directory: string, certificates: Certificates, host: string, remove: () => Promise<void>) {
     this.directory = directory;
     this.certificates = certificates;
+    this.#host = host;
     this.#remove = remove;
   }
 
-  static async start(ldif = ""): Promise<Samba> {
+  static async start(ldif = "", host = usualHost): Promise<Samba> {
     const { path, remove } = await scratchDirectory();
     const certificates = await makeCertificates(path);
-    const samba = new Samba(path, certificates, remove);
+    const samba = new Samba(path, certificates, host, remove);
     try {
       await samba.#provision();
       await samba.#up();
@@ -58,7 +60,7 @@ export class Samba {
 
   /** Runs LDIF as the administrator. */
   async modify(ldif: string): Promise<void> {
-    const login = ["-x", "-H", `ldaps://${host}`, "-D", administrator.dn, "-w", administrator.password];
+    const login = ["-x", "-H", `ldaps://${this.#host}`, "-D", administrator.dn, "-w", administrator.password];
     const env = { ...process.env, LDAPTLS_CACERT: this.certificates.ca };
     await run("ldapmodify", login, { input: ldif, env, deadlineMs: 20_000 });
   }
@@ -76,7 +78,7 @@ export class Samba {
   async #provision(): Promise<void> {
     const root = join(this.directory, "dc");
     await mkdir(root);
-    const options = ["vfs objects=dfs_samba4 acl_xattr", `interfaces=${host}`, "bind interfaces only=yes"];
+    const options = ["vfs objects=dfs_samba4 acl_xattr", `interfaces=${this.#host}/8`, "bind interfaces only=yes"];
     await run("samba-tool", [
       "domain",
       "provision",
@@ -87,7 +89,7 @@ export class Samba {
       "--dns-backend=NONE",
       "--use-rfc2307",
       "--host-name=dc1",
-      `--host-ip=${host}`,
+      `--host-ip=${this.#host}`,
       `--adminpass=${administrator.password}`,
       ...options.map((option) => `--option=${option}`),
     ]);
@@ -102,8 +104,8 @@ export class Samba {
   async #up(): Promise<void> {
     const conf = join(this.directory, "dc/etc/smb.conf");
     this.#process = start("samba", ["-i", "-M", "single", "-s", conf, "--option=server services=ldap"]);
-    await accepting(389, 30_000, host);
-    await accepting(636, 30_000, host);
+    await accepting(389, 30_000, this.#host);
+    await accepting(636, 30_000, this.#host);
   }
 }
 
