@@ -3,4 +3,3 @@ export type { Bytes, DirectionLimits, QuotaOptions, StorageLimits, TreeLimits } 
 export type { Limit, Usage } from "./ledger.ts";
 export type { Amount } from "./record.ts";
 export type { CountedView, Recounted } from "./recount.ts";
-export { parseBytes } from "./size.ts";

@@ -1,8 +1,7 @@
-import { sftpPath } from "@sluice/core";
+import { readSize, sftpPath } from "@sluice/core";
 import { z } from "zod";
-import { parseBytes } from "./size.ts";
 
-/** A number of bytes: a number, or text such as `10 GiB` or `500 MB`. */
+/** A number of bytes: a number, or text such as `10 GiB` or `500 MB`, as `readSize` of core takes it. */
 export type Bytes = number | string;
 
 /** How much may be stored. What is left out has no limit. */
@@ -48,10 +47,12 @@ export interface QuotaOptions {
 }
 
 const bytes = z.union([z.number(), z.string()]).transform((input, ctx) => {
-  const parsed = parseBytes(input);
-  if (parsed !== undefined) return parsed;
-  ctx.addIssue({ code: "custom", message: "expected bytes: a whole number, or text such as 10 GiB" });
-  return z.NEVER;
+  try {
+    return readSize(input);
+  } catch (error) {
+    ctx.addIssue({ code: "custom", message: (error as RangeError).message });
+    return z.NEVER;
+  }
 });
 
 function isClean(text: string): boolean {

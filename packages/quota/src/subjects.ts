@@ -1,8 +1,7 @@
 import { createHash } from "node:crypto";
-import { bytesFromText, namesOf, type SftpPath, type User } from "@sluice/core";
+import { bytesFromText, namesOf, readSize, type SftpPath, type User } from "@sluice/core";
 import { unlimited, type Limit } from "./ledger.ts";
 import type { QuotaSettings, StorageSettings, TreeSettings } from "./options.ts";
-import { parseBytes } from "./size.ts";
 
 /** Somebody or something whose storage is limited. */
 export interface Subject {
@@ -80,8 +79,8 @@ export class Subjects {
     const settings = ownOf(this.#settings.users, user.name) ?? ownOf(this.#settings.users, "*");
     const { bytes, files } = this.#settings.claims;
     const claimed = {
-      bytes: claimOf(user, bytes, parseBytes),
-      files: claimOf(user, files, (value) => (/^\d{1,15}$/.test(String(value)) ? Number(value) : undefined)),
+      bytes: claimOf(user, bytes, readSize),
+      files: claimOf(user, files, (value) => (/^\d{1,15}$/.test(String(value)) ? Number(value) : 0)),
     };
     if (settings === undefined && claimed.bytes === undefined && claimed.files === undefined) return undefined;
     const limit = settings === undefined ? unlimited : limitOf(settings);
@@ -94,16 +93,17 @@ function keyOfUser({ name }: User): string {
 }
 
 /** A claim that says nothing that can be understood allows nothing: a limit that was meant must not vanish by a slip. */
-function claimOf(
-  user: User,
-  name: string | undefined,
-  parse: (value: unknown) => number | undefined,
-): number | undefined {
+function claimOf(user: User, name: string | undefined, parse: (value: number | string) => number): number | undefined {
   if (name === undefined) return undefined;
   const claim = ownOf(user.claims, name);
   const value: unknown = Array.isArray(claim) ? claim[0] : claim;
   if (value === undefined || value === null || value === "") return undefined;
-  return parse(value) ?? 0;
+  if (typeof value !== "string" && typeof value !== "number") return 0;
+  try {
+    return parse(value);
+  } catch {
+    return 0;
+  }
 }
 
 function limitOf({ bytes, files }: StorageSettings): Limit {
