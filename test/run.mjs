@@ -2,7 +2,7 @@
 // than one package. Nothing stops at the first failure. The last line tells how many tests passed and failed.
 
 import { spawn } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -16,7 +16,7 @@ const faults = [];
 const notRun = new Set();
 
 /** Longest that one step may take, in milliseconds; by then it hangs. */
-const stepMs = 600_000;
+const stepMs = 1_200_000;
 
 /** Ends the step that is running, with all that it started. */
 let endStep = () => {};
@@ -108,14 +108,20 @@ await check("lint", "npm", ["run", "--silent", "lint"]);
 await check("format", "npm", ["run", "--silent", "format:check"]);
 await check("types", "npm", ["run", "--silent", "build"]);
 await suites("unit tests", process.execPath, vitest);
-await suites("interop", process.execPath, [...vitest, ...config, "test/interop"]);
-// These measure time and memory, so they have the machine to themselves.
-await suites("other suites", process.execPath, [
+// Other programs as clients and servers, side by side.
+const timing = "test/auth/timing.test.ts";
+const isBesideOthers = (name) => ["audit", "auth", "interop", "plugins", "quota", "totp"].includes(name);
+const folders = readdirSync(join(root, "test"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
+const named = (wanted) =>
+  folders.filter(({ name }) => isBesideOthers(name) === wanted).map(({ name }) => `test/${name}/`);
+await suites("suites side by side", process.execPath, [...vitest, ...config, `--exclude=${timing}`, ...named(true)]);
+// These measure time and memory, kill servers or need a port of their own, so they have the machine to themselves.
+await suites("suites one by one", process.execPath, [
   ...vitest,
   ...config,
-  "--exclude=test/interop/**",
   "--no-file-parallelism",
-  "--passWithNoTests",
+  timing,
+  ...oneByOne,
 ]);
 // The server under attack, once more where ssh2's native addon was not built; fuzzing is shorter then.
 process.env.SLUICE_WITHOUT_ADDON = "1";
@@ -124,7 +130,7 @@ await suites("attacks without the addon", process.execPath, [
   ...vitest,
   ...config,
   "--no-file-parallelism",
-  "test/security",
+  "test/security/",
   "test/fuzz/wire.test.ts",
 ]);
 
