@@ -210,6 +210,17 @@ describe.skipIf(unavailable("openssh") !== undefined)("OpenSSH's client", () => 
     expect(await login("openssh", { ...credentials, passwords: ["right"] })).toMatchObject({ loggedIn: true });
     expect(await login("openssh", credentials)).toMatchObject({ loggedIn: false });
   });
+
+  it("does not log in by a key and a certificate over the same key, where both are asked for", async () => {
+    const usersFile = file("both.json");
+    await writeFile(usersFile, JSON.stringify({ users: { alice: { keys: [await line("ed25519")] } } }), {
+      mode: 0o600,
+    });
+    const plugins = [users({ file: usersFile }), certificates({ authorities: [await line("ca")] })];
+    const port = await serve(plugins, [["authorized-keys", "certificate"]]);
+    expect(await attempt(port, await certify("ed25519", "same"))).toBe(false);
+    await refusal("The key has proven another factor of this login");
+  });
 });
 
 /** The public half of a key that ssh-keygen has made. */

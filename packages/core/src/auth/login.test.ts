@@ -731,6 +731,22 @@ describe("publickey", () => {
     expect(await decide(password())).toMatchObject({ is: "accepted", user: { name: "guest" } });
   });
 
+  it("proves one factor by one key: it is refused for another, asked for or signed, and another key is not", async () => {
+    const policy = [["keys", "more-keys"]];
+    const both = [keys("keys", () => proven()), keys("more-keys", () => proven())];
+    const one = bench(both, { policy });
+    expect(await one.decide(signed(mine, () => false))).toEqual(rejected("publickey"));
+    expect(await one.decide(signed(mine))).toEqual(partial("publickey"));
+    expect(await one.decide(query(mine))).toEqual(rejected("publickey"));
+    expect(one.login.failures).toBe(1);
+    expect(await one.decide(signed(mine))).toEqual(rejected("publickey"));
+    expect(one.login.failures).toBe(2);
+    expect(reasons(one).at(-1)).toBe("The key has proven another factor of this login");
+    expect(await one.decide(query(other))).toEqual({ is: "usable" });
+    expect(await one.decide(signed(other))).toMatchObject({ is: "accepted" });
+    expect(await bench(both, { policy }).decide(signed(mine))).toEqual(partial("publickey"));
+  });
+
   it.each<[string, () => unknown]>([
     ["is false", () => false],
     [

@@ -39,6 +39,8 @@ export class LoginProcess {
   /** Aborted when nobody waits for this login any more. */
   readonly #over: AbortSignal;
   #progress: Progress;
+  /** Fingerprints of the plain keys that have proven a factor. */
+  readonly #usedKeys = new Set<string>();
   #requests = 0;
   #failures = 0;
   /** Who has asked for another password, of whom; the next request may bring it. */
@@ -121,6 +123,9 @@ export class LoginProcess {
       if (!query) this.#tell(login, refused(key));
       return query ? this.#rejected(false) : this.#failed();
     }
+    // Before a method sees the key, which may change what it is shown.
+    const { fingerprint } = key.certificate?.key ?? key;
+    if (this.#usedKeys.has(fingerprint)) return this.#answerUsedKey(login, key, query);
     const { method, verdict } = await this.#judge(login, () => this.#verify(login, key));
     const use = { remoteAddress: this.#connection.remoteAddress, nowMs: Date.now() };
     const refusal = verdict.is === "proven" ? keyRefused(key, verdict.key, use) : undefined;
@@ -129,7 +134,15 @@ export class LoginProcess {
     if (refusal !== undefined) return this.#conclude(method, login, refused(refusal));
     // The key is authorised; only now is it worth parsing what a stranger sent.
     const signed = signatureHolds(() => request.verifySignature?.(key, verdict.key));
-    return this.#conclude(method, login, signed === true ? verdict : refused(signed));
+    const answer = this.#conclude(method, login, signed === true ? verdict : refused(signed));
+    if (answer.is === "rejected" && answer.partial) this.#usedKeys.add(fingerprint);
+    return answer;
+  }
+
+  /** One key is one factor, whether it comes plain or in certificates; sshd refuses it as well. */
+  #answerUsedKey(login: Login, key: PublicKey, query: boolean): AuthAnswer {
+    const reason = "The key has proven another factor of this login";
+    return query ? this.#answerQuery(login, key, reason) : this.#conclude(undefined, login, refused(reason));
   }
 
   /** A query never binds an identity: only the key that signs does. */
