@@ -121,7 +121,7 @@ await suites("suites one by one", process.execPath, [
   ...config,
   "--no-file-parallelism",
   timing,
-  ...oneByOne,
+  ...named(false),
 ]);
 // The server under attack, once more where ssh2's native addon was not built; fuzzing is shorter then.
 process.env.SLUICE_WITHOUT_ADDON = "1";
