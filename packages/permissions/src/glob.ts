@@ -95,9 +95,12 @@ export class Glob {
    * same things wherever the path is moved to.
    */
   reachesBelow(names: readonly string[]): boolean {
-    const anywhere = this.#parts[0] === anyNames ? 1 : -1;
-    for (const state of this.#after(names)) if (state > anywhere && state < this.#parts.length) return true;
-    return false;
+    return this.#goesOnFrom(names, this.#parts[0] === anyNames ? 1 : -1);
+  }
+
+  /** Whether something below the path may match, for whatever reason. */
+  speaksBelow(names: readonly string[]): boolean {
+    return this.#goesOnFrom(names, -1);
   }
 
   /** Whether this pattern surely matches all that the other does. */
@@ -136,6 +139,11 @@ export class Glob {
         open.push([mine + 1, theirs + 1]);
       }
     }
+    return false;
+  }
+
+  #goesOnFrom(names: readonly string[], beyond: number): boolean {
+    for (const state of this.#after(names)) if (state > beyond && state < this.#parts.length) return true;
     return false;
   }
 

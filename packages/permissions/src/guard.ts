@@ -1,4 +1,4 @@
-import { SftpError, type Context, type SftpPath } from "@sluice/core";
+import { parentOf, SftpError, type Context, type SftpPath } from "@sluice/core";
 import { denied, isIntoItself, targetOf, type Judge } from "./judge.ts";
 import { isWriting } from "./narrow.ts";
 import type { Verb } from "./verbs.ts";
@@ -106,10 +106,22 @@ async function judgeRename(ctx: Context<"rename">, judge: Judge): Promise<void> 
   judge.require("rename", from);
   judge.require("rename", to, true);
   if (overwrite && !judge.allows("overwrite", to) && (await exists(ctx, to))) judge.require("overwrite", to);
+  const refusal = judge.gainByMoving(from, to, false);
+  if (refusal !== undefined) throw refusal;
+  if (isIntoItself(from, to)) return;
   const obstacle = judge.obstacleBelow("rename", from) ?? judge.obstacleBelow("rename", to);
-  if (obstacle === undefined || isIntoItself(from, to)) return;
+  const refusalAsWhole = obstacle === undefined ? judge.gainByMoving(from, to, true) : denied("rename", from, obstacle);
+  const mayBeLink = ctx.session.fs.readlink !== undefined && parentOf(from) !== parentOf(to);
+  if (refusalAsWhole === undefined && !mayBeLink) return;
   const { type } = await ctx.session.fs.stat(from, { follow: false });
-  if (type === "directory") throw denied("rename", from, obstacle);
+  if ((type === "directory" || type === "symlink") && refusalAsWhole !== undefined) throw refusalAsWhole;
+  if (type === "symlink") await requireSameTarget(ctx, judge);
+}
+
+/** From another directory, a relative link leads to something else. */
+async function requireSameTarget({ session, request: { from, to } }: Context<"rename">, judge: Judge): Promise<void> {
+  const target = await session.fs.readlink?.(from);
+  if (target !== undefined && !target.startsWith("/")) judge.requireNoGain(to, targetOf(to, target));
 }
 
 async function exists(ctx: Context, path: SftpPath): Promise<boolean> {

@@ -46,6 +46,11 @@ export class Judge {
     });
   }
 
+  /** Whether what is there may be known. */
+  mayLook(path: SftpPath): boolean {
+    return this.allows("list", path) || this.allows("download", path);
+  }
+
   /** Whether a directory may be looked at though nothing is to be listed in it: because of what may be done there, or further on. */
   mayPass(path: SftpPath): boolean {
     return this.#rules.leadsToAllowed(namesOf(path)) || verbs.some((verb) => this.allows(verb, path));
@@ -56,6 +61,11 @@ export class Judge {
     return this.#rules.obstacleBelow(verb, namesOf(path), this.#now);
   }
 
+  /** The refusal of a file's new name, or of that of a directory with everything in it, by which more would be allowed than by the old one. */
+  gainByMoving(from: SftpPath, to: SftpPath, whole: boolean): SftpError | undefined {
+    return this.#gain(keptVerbs, { from, to }, whole);
+  }
+
   /**
    * A link must not lead to more than what its target allows: not at the target, and not below it.
    *
@@ -63,28 +73,37 @@ export class Judge {
    */
   requireNoGain(link: SftpPath, target: SftpPath): void {
     this.require("createLinks", target);
-    const names = namesOf(target);
-    for (const verb of verbs) {
-      if (!this.allows(verb, link)) continue;
-      const { allowed, rule } = this.#rules.decide(verb, names, this.#now);
-      const obstacle = allowed ? this.#rules.obstacleBelow(verb, names, this.#now) : rule;
-      if (!allowed || obstacle !== undefined) throw denied(verb, target, obstacle);
+    const refusal = this.#gain(verbs, { from: target, to: link }, true);
+    if (refusal !== undefined) throw refusal;
+  }
+
+  #gain(
+    among: readonly Verb[],
+    { from, to }: { readonly from: SftpPath; readonly to: SftpPath },
+    whole: boolean,
+  ): SftpError | undefined {
+    const passage = { from: namesOf(from), to: namesOf(to) };
+    for (const verb of among) {
+      const gain = this.#rules.gain(verb, passage, whole, this.#now);
+      if (gain !== undefined) return denied(verb, from, gain.rule);
     }
+    return undefined;
   }
 }
 
+/** What is allowed with things that are there. What may be made is a matter of the place. */
+const keptVerbs: readonly Verb[] = verbs.filter(
+  (verb) => !["upload", "createDirectories", "createLinks"].includes(verb),
+);
+
 /**
- * Where a symbolic link points, by names alone. What goes up after it has gone down may lead elsewhere than its names say, through another link.
+ * Where a symbolic link points, by names alone. What goes up may lead elsewhere than its names say, through another link or once the directory that
+ * it is in has moved.
  *
- * @throws SftpError `permissionDenied` for such a target, and for one that leads above the root
+ * @throws SftpError `permissionDenied` for such a target
  */
 export function targetOf(link: SftpPath, target: string): SftpPath {
-  const names = target.split("/").filter((name) => name !== "" && name !== ".");
-  const ups = names.filter((name) => name === "..").length;
-  const leading = names.findIndex((name) => name !== "..");
-  const goesUpLater = ups > (leading === -1 ? names.length : leading);
-  const isAbove = target.startsWith("/") ? ups > 0 : ups > namesOf(parentOf(link)).length;
-  if (goesUpLater || isAbove) {
+  if (target.split("/").includes("..")) {
     throw new SftpError("permissionDenied", undefined, { detail: "permissions: a link's target goes up on its way" });
   }
   return sftpPath(target, parentOf(link));

@@ -3,7 +3,7 @@ import { boundFiles } from "./bound.ts";
 import { explainRules } from "./explain.ts";
 import { judgeOperation } from "./guard.ts";
 import { Judge } from "./judge.ts";
-import { narrowOpen, narrowRename } from "./narrow.ts";
+import { narrowNew, narrowOpen, narrowRename } from "./narrow.ts";
 import { schema, type PermissionsOptions } from "./options.ts";
 import { readRule } from "./rule.ts";
 import { UserRules } from "./user-rules.ts";
@@ -42,16 +42,25 @@ export const permissions: PluginFactory<PermissionsOptions> = definePlugin({
     if (!whole) host.log.info("There are too many rules to compare each with each: not all contradictions are told");
 
     host.divert("open", (ctx) => narrowOpen(ctx.request, judgeOf(ctx.session)));
+    host.divert("mkdir", (ctx) => narrowNew(ctx.request, judgeOf(ctx.session)));
     host.divert("rename", (ctx) => narrowRename(ctx.request, judgeOf(ctx.session)));
     host.before((ctx) => judgeOperation(ctx, judgeOf(ctx.session), extensions));
 
     // Who may put files somewhere and not look there may still see that the directory is one; more would tell of the files of others.
     host.use("stat", async (ctx, next) => {
-      await next();
       const { path, file } = ctx.request;
-      const judge = judgeOf(ctx.session);
-      if (file !== undefined || judge.allows("list", path) || judge.allows("download", path)) return;
+      if (file !== undefined || judgeOf(ctx.session).mayLook(path)) return next();
+      try {
+        await next();
+      } catch (error) {
+        throw new SftpError("noSuchFile", undefined, { cause: error });
+      }
       if (ctx.result?.type !== "directory") throw new SftpError("noSuchFile");
+    });
+    host.use("realpath", async (ctx, next) => {
+      const { path } = ctx.request;
+      if (judgeOf(ctx.session).mayLook(path)) return next();
+      ctx.result = path;
     });
 
     if (rules.some(({ hide }) => hide)) {

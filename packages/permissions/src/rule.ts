@@ -58,7 +58,7 @@ export function readRule(options: RuleOptions, index: number): Rule {
     index,
     name: name ?? `rule ${index + 1}`,
     users: users && new Set(users.map((user) => user.normalize("NFC"))),
-    groups: groups && new Set(groups),
+    groups: groups && new Set(groups.map((group) => group.normalize("NFC"))),
     globs: paths.map((path, i) => inField(`paths.${i}`, () => Glob.read(path))),
     allow: allowed,
     deny: denied,

@@ -16,6 +16,17 @@ export interface Decision {
   readonly rule: Rule | undefined;
 }
 
+/** The names of two paths: where something is, and where it is to be reached. */
+export interface Passage {
+  readonly from: readonly string[];
+  readonly to: readonly string[];
+}
+
+/** That more is allowed at one path than at another, and the rule that tells. */
+export interface Gain {
+  readonly rule: Rule | undefined;
+}
+
 interface Pattern {
   readonly rule: Rule;
   readonly glob: Glob;
@@ -81,6 +92,42 @@ export class UserRules {
     return covered ? undefined : deciding;
   }
 
+  /**
+   * What keeps a verb from being allowed at one path and allows it at another, where something moves from the one to the other, or is reached by a link.
+   *
+   * @param whole with everything below
+   */
+  gain(verb: Verb, paths: Passage, whole: boolean, now: () => Date): Gain | undefined {
+    const here = this.decide(verb, paths.from, now);
+    const there = this.decide(verb, paths.to, now);
+    if (there.allowed && !here.allowed) return { rule: here.rule ?? there.rule };
+    return whole ? this.#gainBelow(bitOf(verb), paths, here) : undefined;
+  }
+
+  /**
+   * The same for what is below. Patterns that match the same things at both ends decide the same, unless at one end another comes before them. Hours
+   * are left out of account: what is moved now stays there.
+   */
+  #gainBelow(bit: VerbSet, { from, to }: Passage, here: Decision): Gain | undefined {
+    const speaking = (names: readonly string[], set: (rule: Rule) => VerbSet): Pattern[] =>
+      this.#reaching(names).filter(({ rule, glob }) => (set(rule) & bit) !== 0 && glob.speaksBelow(names));
+    const allowing = speaking(to, (rule) => rule.allow);
+    const local = allowing.filter(({ glob }) => glob.reachesBelow(to)).map(({ rule }) => rule);
+    const last = Math.max(...allowing.map(({ rule }) => rule.index));
+    const covering = here.allowed
+      ? this.#along(from).find(({ rule, glob }) => rule === here.rule && glob.coversBelow(from))
+      : undefined;
+    const [first] = local;
+    if (first !== undefined && covering === undefined) return { rule: here.rule ?? first };
+    const earliest = Math.min(...local.map(({ index }) => index));
+    const end = covering?.rule.index ?? Infinity;
+    const obstacle = speaking(from, (rule) => rule.deny).find(({ rule: { index }, glob }) => {
+      if (index > end) return false;
+      return glob.reachesBelow(from) ? local.length > 0 || index < last : index > earliest;
+    });
+    return obstacle && { rule: obstacle.rule };
+  }
+
   #first(set: VerbSet, names: readonly string[], now: () => Date): Rule | undefined {
     let best: Rule | undefined;
     let node: Node | undefined = this.#root;
@@ -141,7 +188,8 @@ function newNode(): Node {
 
 function appliesTo({ users, groups, addresses }: Rule, subject: Subject): boolean {
   const forAll = users === undefined && groups === undefined;
-  const isMine = forAll || users?.has(subject.name) === true || subject.groups.some((group) => groups?.has(group));
+  const isMine =
+    forAll || users?.has(subject.name) === true || subject.groups.some((group) => groups?.has(group.normalize("NFC")));
   if (!isMine || addresses === undefined) return isMine;
   return subject.remoteAddress !== undefined && addresses.includes(subject.remoteAddress);
 }
