@@ -150,7 +150,13 @@ export interface OwnerNames {
 
 /** An open file. Calls may overlap, but `close` comes after all others have settled. */
 export interface FileHandle {
-  /** Fills `buffer` from `position`; resolves to the bytes read, 0 at end of file. Fewer than asked means end of file. */
+  /**
+   * Fills `buffer` from `position`; resolves to the bytes read, 0 at end of file. Fewer than asked means end of file.
+   *
+   * Core refuses clients that read a file which they have not opened for reading. The handle itself reads what it has written however
+   * it was opened, so that a middleware can look at an upload before it is committed. Only where the storage lets this process write
+   * to a file and not read it may it be refused, with `permissionDenied`.
+   */
   read(buffer: Uint8Array, position: number): Promise<number>;
   /** Writes all of `data` or rejects. `data` is only valid until the promise settles. */
   write(data: Uint8Array, position: number): Promise<void>;

@@ -10,7 +10,7 @@ import {
 import { change, statsOf } from "./attributes.ts";
 import * as calls from "./calls.ts";
 import { entryPath, type Directory } from "./containment.ts";
-import { flush, readAt, writeAt } from "./data.ts";
+import { burstBytes, flush, readAt, writeAt } from "./data.ts";
 import { requireOneName } from "./hardlinks.ts";
 import { settable } from "./policy.ts";
 import type { Tree } from "./tree.ts";
@@ -37,15 +37,23 @@ export class LocalFile implements FileHandle {
 
   async read(buffer: Uint8Array, position: number): Promise<number> {
     this.#requireOpen();
-    if (!this.#flags.read) throw new SftpError("permissionDenied", "The file is not open for reading");
     let done = 0;
     while (done < buffer.length) {
       const at = done;
-      const count = await this.#tree.driver.io(() => readAt(this.#fd, buffer, at, buffer.length - at, position + at));
+      const count = await this.#tree.driver.io(() => this.#readAt(buffer, at, position + at));
       if (count === 0) break;
       done += count;
     }
     return done;
+  }
+
+  #readSome(buffer: Uint8Array, offset: number, position: number): Promise<number> {
+    const { driver } = this.#tree;
+    if (driver.bursts && position < burstBytes) {
+      const length = Math.min(buffer.length - offset, burstBytes);
+      return driver.run(() => calls.read(this.#fd, buffer, offset, length, position));
+    }
+    return driver.io(() => readAt(this.#fd, buffer, offset, buffer.length - offset, position));
   }
 
   async write(data: Uint8Array, position: number): Promise<void> {
@@ -56,7 +64,7 @@ export class LocalFile implements FileHandle {
         const at = done;
         // Linux appends whatever the position; other systems only do without one.
         const where = this.#flags.append ? null : position + at;
-        const count = await this.#tree.driver.io(() => writeAt(this.#fd, data, at, where));
+        const count = await this.#writeSome(data, at, where);
         if (count === 0) throw new SftpError("failure", "The disk took no data");
         done += count;
       }
@@ -64,6 +72,14 @@ export class LocalFile implements FileHandle {
       this.#failure ??= { error };
       throw error;
     }
+  }
+
+  #writeSome(data: Uint8Array, offset: number, position: number | null): Promise<number> {
+    const { driver } = this.#tree;
+    if (driver.bursts && position !== null && position + data.length - offset <= burstBytes) {
+      return driver.run(() => calls.write(this.#fd, data, offset, position));
+    }
+    return driver.io(() => writeAt(this.#fd, data, offset, position));
   }
 
   async stat(): Promise<Stats> {
@@ -178,6 +194,16 @@ export class LocalFile implements FileHandle {
     return { key: `${dev}:${ino}`, size };
   }
 
+  async #readAt(buffer: Uint8Array, offset: number, position: number): Promise<number> {
+    try {
+      return await readAt(this.#fd, buffer, offset, buffer.length - offset, position);
+    } catch (error) {
+      // The descriptor is good: it was opened without reading.
+      if (calls.errnoOf(error) !== "EBADF") throw error;
+      throw new SftpError("permissionDenied", "The file may be written to and not read", { cause: error });
+    }
+  }
+
   #requireOpen(): void {
     // The number of a closed descriptor may by now be somebody else's file.
     if (this.#closed) throw new SftpError("invalidHandle");
@@ -189,8 +215,13 @@ export class LocalFile implements FileHandle {
   }
 }
 
-/** The access that flags ask for, in the words of `open(2)`. */
+/** The access that flags need, in the words of `open(2)`: what is written can be read too, by middleware. */
 export function accessOf(flags: OpenFlags): number {
-  const access = flags.write ? (flags.read ? constants.O_RDWR : constants.O_WRONLY) : constants.O_RDONLY;
+  const access = flags.write ? constants.O_RDWR : constants.O_RDONLY;
   return flags.append ? access | constants.O_APPEND : access;
+}
+
+/** For files that this process may write to and not read: without reading. */
+export function writingOnly(access: number): number {
+  return (access & ~constants.O_RDWR) | constants.O_WRONLY;
 }

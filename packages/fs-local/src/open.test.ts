@@ -45,10 +45,22 @@ describe.each(variants)("opening files $title", (variant) => {
     expect(await refusal(reader.write(Buffer.from("x"), 0))).toBe("permissionDenied");
     expect(await refusal(reader.setAttributes!({ size: 0 }))).toBe("permissionDenied");
     await reader.close("completed");
-    const writer = await ground.fs.open(at("/f"), inPlace, {});
-    expect(await refusal(writer.read(Buffer.alloc(4), 0))).toBe("permissionDenied");
-    await writer.close("completed");
     expect(fs.readFileSync(ground.host("f"), "utf8")).toBe("text");
+  });
+
+  it("writes to what may be written to and not read, and does not read it", async () => {
+    fs.writeFileSync(ground.host("f"), "text");
+    fs.chmodSync(ground.host("f"), 0o222);
+    fs.chmodSync(ground.base, 0o711);
+    await unprivileged(async () => {
+      expect(await refusal(ground.fs.open(at("/f"), { ...inPlace, read: true }, {}))).toBe("permissionDenied");
+      const writer = await ground.fs.open(at("/f"), inPlace, {});
+      await writer.write(Buffer.from("TE"), 0);
+      expect(await refusal(writer.read(Buffer.alloc(4), 0))).toBe("permissionDenied");
+      await writer.close("completed");
+    });
+    fs.chmodSync(ground.host("f"), 0o600);
+    expect(fs.readFileSync(ground.host("f"), "utf8")).toBe("TExt");
   });
 
   it("writes into an existing file in place when it is not truncated", async () => {

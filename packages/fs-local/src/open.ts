@@ -2,7 +2,7 @@ import { constants, type Stats } from "node:fs";
 import { SftpError, type Attributes, type OpenFlags, type SftpPath } from "@sluice/core";
 import { newFileMode } from "./attributes.ts";
 import * as calls from "./calls.ts";
-import { accessOf, LocalFile } from "./file.ts";
+import { accessOf, LocalFile, writingOnly } from "./file.ts";
 import { requireOneName } from "./hardlinks.ts";
 import type { Steps } from "./steps.ts";
 import { temporaryName } from "./temporary.ts";
@@ -68,7 +68,13 @@ function* openExisting(tree: Tree, place: Place, flags: OpenFlags, changes: bool
     requireRegular(pin.stats);
     if (changes) requireOneName(tree, pin.stats);
     const safe = constants.O_NONBLOCK | constants.O_NOCTTY | tree.containment.pinFlags;
-    return yield* calls.open(pin.path, accessOf(flags) | safe);
+    const access = accessOf(flags) | safe;
+    try {
+      return yield* calls.open(pin.path, access);
+    } catch (error) {
+      if (!flags.write || flags.read || calls.errnoOf(error) !== "EACCES") throw error;
+      return yield* calls.open(pin.path, writingOnly(access));
+    }
   } finally {
     yield* tree.containment.unpin(pin);
   }

@@ -30,7 +30,6 @@ export class MemoryFileHandle implements FileHandle {
   }
 
   async read(buffer: Uint8Array, position: number): Promise<number> {
-    if (!this.#flags.read) throw new SftpError("permissionDenied", "The file is not open for reading");
     return this.#file.read(buffer, position);
   }
 

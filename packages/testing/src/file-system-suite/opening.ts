@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { sftpPath, type OpenFlags } from "@sluice/core";
 import { blocked, isRefused, missing, refused, winnersOf } from "./refusal.ts";
 import { check, Skipped, type Case } from "./case.ts";
-import { contentOf, upload, type FlagName, type Stage } from "./stage.ts";
+import { contentOf, sameBytes, upload, type FlagName, type Stage } from "./stage.ts";
 
 const names: readonly FlagName[] = ["read", "write", "append", "create", "truncate", "exclusive"];
 
@@ -148,10 +148,22 @@ export const opening: readonly Case[] = [
     await stage.holds("/lock", winners[0] ?? "");
   }),
 
-  check("open: a handle that is not open for reading does not read", async (stage) => {
-    await stage.put("/file", "old");
-    const handle = await stage.open("/file", ["write"]);
-    await refused("read", () => handle.read(Buffer.alloc(3), 0));
+  check("open: a handle that is open for writing alone is read by middleware", async (stage) => {
+    await stage.put("/file", "old content");
+    for (const [path, names, before] of [
+      ["/new", ["write", "create"], ""],
+      ["/new-exclusive", ["write", "create", "exclusive"], ""],
+      ["/file", upload, ""],
+      ["/file", ["write"], "old content"],
+      ["/file", ["write", "append"], "old content"],
+    ] as const) {
+      const handle = await stage.open(path, names);
+      sameBytes(await contentOf(handle), Buffer.from(before), `${path}, opened with ${names.join("+")}`);
+      await handle.write(Buffer.from("written"), before.length);
+      sameBytes(await contentOf(handle), Buffer.from(`${before}written`), `${path}, opened with ${names.join("+")}`);
+      await stage.close(handle, path === "/file" && before === "" ? "aborted" : "completed");
+      if (path === "/file") await stage.put("/file", "old content");
+    }
   }),
 
   check("open: a handle that is not open for writing does not write", async (stage) => {
