@@ -70,12 +70,34 @@ describe("a rename", () => {
     await expect(client.rename("/home/tester/mine.key", "/home/tester/mine.txt")).rejects.toThrow(denied);
   });
 
+  it("shows nothing that was hidden, though another rule speaks first of what hid it", async () => {
+    const client = await session([
+      { paths: ["/home/**"], allow: ["list"] },
+      { paths: ["/**/secret"], hide: true },
+      { allow: "all" },
+    ]);
+    await expect(client.readFile("/projects/b/secret/plain.txt")).rejects.toThrow("No such file");
+    await expect(client.rename("/projects/b", "/home/tester/b")).rejects.toThrow(denied);
+  });
+
   it("takes no link to where it leads to something else", async () => {
     const client = await session([{ paths: ["/projects/a/secret/**"], deny: "all" }, { allow: "all" }]);
     await client.symlink("/projects/b/link", "secret");
     await expect(client.rename("/projects/b/link", "/projects/a/link")).rejects.toThrow(denied);
     await client.rename("/projects/b/link", "/projects/b/renamed");
     await expect(client.symlink("/projects/b/secret/up", "../secret")).rejects.toThrow(denied);
+  });
+});
+
+describe("what is hidden", () => {
+  it("stays so where an earlier rule denies something more", async () => {
+    const client = await session([
+      { paths: ["/projects/**"], deny: ["delete"] },
+      { paths: ["/**/secret"], hide: true },
+      { allow: "all" },
+    ]);
+    await expect(client.readFile("/projects/b/secret/plain.txt")).rejects.toThrow("No such file");
+    expect((await client.list("/projects/b")).map(({ name }) => name)).toEqual([]);
   });
 });
 

@@ -64,7 +64,8 @@ export class UserRules {
   hidden(names: readonly string[], now: () => Date): Rule | undefined {
     if (!this.#hides) return undefined;
     for (let length = 1; length <= names.length; length++) {
-      const rule = this.#first(everyVerb, names.slice(0, length), now);
+      // An exception allows something; a rule that denies only must not uncover what another hides.
+      const rule = this.#first(everyVerb, names.slice(0, length), now, true);
       if (rule?.hide === true) return rule;
     }
     return undefined;
@@ -109,32 +110,38 @@ export class UserRules {
    * are left out of account: what is moved now stays there.
    */
   #gainBelow(bit: VerbSet, { from, to }: Passage, here: Decision): Gain | undefined {
-    const speaking = (names: readonly string[], set: (rule: Rule) => VerbSet): Pattern[] =>
-      this.#reaching(names).filter(({ rule, glob }) => (set(rule) & bit) !== 0 && glob.speaksBelow(names));
-    const allowing = speaking(to, (rule) => rule.allow);
-    const local = allowing.filter(({ glob }) => glob.reachesBelow(to)).map(({ rule }) => rule);
-    const last = Math.max(...allowing.map(({ rule }) => rule.index));
+    const speaking = (names: readonly string[]): Pattern[] =>
+      this.#reaching(names).filter(({ glob }) => glob.speaksBelow(names));
+    const atTarget = speaking(to);
+    const allowing = atTarget.filter(({ rule }) => (rule.allow & bit) !== 0);
+    if (allowing.length === 0) return undefined;
+    const isLocal = ({ glob }: Pattern): boolean => glob.reachesBelow(to);
+    const local = allowing.filter(isLocal);
     const covering = here.allowed
       ? this.#along(from).find(({ rule, glob }) => rule === here.rule && glob.coversBelow(from))
       : undefined;
     const [first] = local;
-    if (first !== undefined && covering === undefined) return { rule: here.rule ?? first };
-    const earliest = Math.min(...local.map(({ index }) => index));
+    if (first !== undefined && covering === undefined) return { rule: here.rule ?? first.rule };
     const end = covering?.rule.index ?? Infinity;
-    const obstacle = speaking(from, (rule) => rule.deny).find(({ rule: { index }, glob }) => {
-      if (index > end) return false;
-      return glob.reachesBelow(from) ? local.length > 0 || index < last : index > earliest;
+    const last = Math.max(...allowing.map(({ rule }) => rule.index));
+    const obstacle = speaking(from).find(({ rule, glob }) => {
+      if ((rule.deny & bit) === 0 || rule.index > end) return false;
+      // What is hidden hides what is below, whichever rule speaks of that.
+      if (glob.reachesBelow(from)) return rule.hide || local.length > 0 || rule.index < last;
+      const others = rule.hide ? atTarget.filter((each) => each.rule.allow !== 0 && isLocal(each)) : local;
+      return others.some((other) => other.rule.index < rule.index);
     });
     return obstacle && { rule: obstacle.rule };
   }
 
-  #first(set: VerbSet, names: readonly string[], now: () => Date): Rule | undefined {
+  #first(set: VerbSet, names: readonly string[], now: () => Date, toHide = false): Rule | undefined {
     let best: Rule | undefined;
     let node: Node | undefined = this.#root;
     for (let depth = 0; node !== undefined; depth++) {
       for (const { rule, glob } of node.patterns) {
         if (best !== undefined && rule.index >= best.index) break;
-        if (((rule.allow | rule.deny) & set) === 0 || !glob.matches(names) || !isNow(rule, now)) continue;
+        const spoken = toHide && !rule.hide ? rule.allow : rule.allow | rule.deny;
+        if ((spoken & set) === 0 || !glob.matches(names) || !isNow(rule, now)) continue;
         best = rule;
         break;
       }
