@@ -66,6 +66,22 @@ describe("Failed logins", () => {
     await fail(throttle, "josé", "2001:db8:0:1::4");
   });
 
+  it("share a count where names differ in what directories do not compare: accents, blanks, letters that fold into two", async () => {
+    const throttle = new Throttle(memoryStore(), { ...limits, authFailuresPerUser: 5 });
+    const spellings = ["anna groß", "ANNA GROSS", " anna  gross", "ánna gross ", "anna\u3000gröss"];
+    for (const [i, name] of spellings.entries()) await fail(throttle, name, address(i + 1));
+    expect(await throttle.count("anna gross", address(9))).toBe(over("of this user"));
+  });
+
+  it("of a source beyond its bound leave nothing in the store of the names that it invents", async () => {
+    const store = memoryStore();
+    const throttle = new Throttle(store, limits);
+    for (let i = 0; i < 200; i++) await throttle.count(`user${i}`, address(1));
+    let entries = 0;
+    for await (const _ of store.list("")) entries += 1;
+    expect(entries).toBeLessThanOrEqual(1 + 2 * limits.authFailuresPerSource);
+  });
+
   it("of sources that are not told apart are counted by user, with the tighter bound", async () => {
     const throttle = new Throttle(memoryStore(), limits);
     for (const user of ["a", "b", "c", "d", "e", "f", "g"]) await fail(throttle, user, "");

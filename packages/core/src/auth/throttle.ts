@@ -50,12 +50,13 @@ export class Throttle {
       return (await this.#store.add(key, 1, { ttlMs: this.#limits.authFailuresMs })) > bound;
     };
     const over = async (): Promise<string | undefined> => {
-      if (await isOver(pairKey(user, source), authFailuresPerUserAndSource)) return "of this user from this source";
-      if ((await this.#store.get(knownKey(user, source))) !== undefined) return undefined;
-      // Who is behind a Unix socket or a tunnel cannot be told apart.
-      const isSource = source !== "" && (await isOver(`core/failures/source/${source}`, authFailuresPerSource));
+      const isKnown = (await this.#store.get(knownKey(user, source))) !== undefined;
+      // The source comes first: one that is over its bound leaves nothing in the store of the names that it invents. Who is behind a Unix socket or a
+      // tunnel cannot be told apart.
+      const isSource = !isKnown && source !== "" && (await isOver(sourcesKey(source), authFailuresPerSource));
       if (isSource) return "from this source";
-      return (await isOver(`core/failures/user/${user}`, authFailuresPerUser)) ? "of this user" : undefined;
+      if (await isOver(pairKey(user, source), authFailuresPerUserAndSource)) return "of this user from this source";
+      return !isKnown && (await isOver(`core/failures/user/${user}`, authFailuresPerUser)) ? "of this user" : undefined;
     };
     const where = await over();
     if (where === undefined) return { takeBack };
@@ -82,14 +83,16 @@ export class Throttle {
 }
 
 const pairKey = (user: string, source: string): string => `core/failures/user-source/${user}/${source}`;
+const sourcesKey = (source: string): string => `core/failures/source/${source}`;
 const knownKey = (user: string, source: string): string => `core/known-source/${user}/${source}`;
 
 /**
- * Directories compare names without regard to case: spellings that differ in nothing else share a count. Hashed, since what is typed for a name may
- * be a password, and a name may be longer than a key.
+ * Directories compare names without regard to case and to blanks that are one too many, and Active Directory without regard to accents: spellings that
+ * differ in nothing else share a count, or each would have guesses of its own. Hashed, since what is typed for a name may be a password, and a name may be longer than a key.
  */
 function userKey(username: string): string {
-  return createHash("sha256").update(username.normalize("NFKC").toLowerCase()).digest("base64url");
+  const bare = username.normalize("NFKD").replaceAll(/\p{M}/gu, "").replaceAll(/\s+/g, " ").trim();
+  return createHash("sha256").update(bare.toUpperCase().toLowerCase()).digest("base64url");
 }
 
 function sourceKey(address: string): string {
