@@ -136,6 +136,48 @@ const mistakes: readonly (readonly [what: string, notices: string, fs: () => Fil
       }),
   ],
   [
+    "takes positions for signed numbers of 32 bits",
+    "write: across 2^31 and 2^32 no byte goes astray",
+    () => changedHandles((handle) => ({ write: (data, position) => handle.write(data, Math.abs(position | 0)) })),
+  ],
+  [
+    "cuts positions to 48 bits",
+    "write: just below 2^53 it is exact or refused, and never lands elsewhere",
+    () => changedHandles((handle) => ({ write: (data, position) => handle.write(data, position % 2 ** 48) })),
+  ],
+  [
+    "writes through the second handle to a copy",
+    "write: many writers through two handles to one file all arrive",
+    () => {
+      const opened = new Set<string>();
+      return changedHandles((_, path) => {
+        const second = opened.has(path);
+        opened.add(path);
+        return second ? { write: async () => undefined } : {};
+      });
+    },
+  ],
+  [
+    "pages a listing by position",
+    "list: while entries come and go, none comes twice, and those that stay are seen",
+    () =>
+      changed((fs) => ({
+        async *list(path) {
+          for (let at = 0; ; at += 100) {
+            const entries = [];
+            for await (const batch of fs.list(path)) entries.push(...batch);
+            if (entries.length <= at) return;
+            yield entries.slice(at, at + 100);
+          }
+        },
+      })),
+  ],
+  [
+    "takes an aborted upload for a completed one",
+    "close: hundreds of aborted uploads and downloads leave nothing open and no names",
+    () => changedHandles((handle) => ({ close: () => handle.close("completed") })),
+  ],
+  [
     "cuts positions to 32 bits",
     "write: positions and sizes over 2^32 are exact",
     () => changedHandles((handle) => ({ write: (data, position) => handle.write(data, position % 2 ** 32) })),
@@ -629,6 +671,17 @@ describe("a suite", () => {
     const found = fileSystemSuite({ create }).find(({ name }) => name === "read: an empty file is at its end");
     await expect(found?.run()).rejects.toThrow("broken disk");
     expect(log).toEqual(["handle completed", "handle aborted", "fs", "fixture"]);
+  });
+
+  it("fails a case after which the storage holds more than before, where that can be told", async () => {
+    let held = 1;
+    const leaking = changedHandles((handle) => {
+      held += 1;
+      return { close: (outcome) => handle.close(outcome) };
+    });
+    const cases = fileSystemSuite({ create: async () => ({ fs: leaking, held: () => held }) });
+    const leak = cases.find(({ name }) => name === "read: an empty file is at its end");
+    await expect(leak?.run()).rejects.toThrow("it left 2 open");
   });
 
   it("registers with any runner that has describe and it", async () => {

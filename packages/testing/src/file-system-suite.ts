@@ -29,6 +29,11 @@ const all: readonly Case[] = [
 export interface FileSystemUnderTest {
   /** Its root must be empty and writable. Its own `close` is called after the case. */
   readonly fs: FileSystem;
+  /**
+   * How many files, directories, connections or the like the storage holds open for `fs` now. Where it can be told, every case ends by
+   * checking that, with all handles closed, there are no more than when it began.
+   */
+  held?(): number | Promise<number>;
   /** Removes what `create` made, after the file system was closed. */
   close?(): Promise<void>;
 }
@@ -66,7 +71,8 @@ export interface SuiteRunner {
 
 /**
  * The tests that hold a file system to the contract of `FileSystem`: every method, every combination of open flags, positions over
- * 2^32, overlapping calls, names byte for byte, aborted uploads, the statuses of refusals. Each case makes a file system of its own.
+ * 2^32, overlapping calls, names byte for byte, listings under change, aborted uploads, leaks, the statuses of refusals. Each case
+ * makes a file system of its own.
  *
  * A method that is absent means "unsupported": its cases are skipped and say so. Errors of `node:fs` count as what core makes of
  * them.
@@ -104,12 +110,19 @@ export function runSuite(name: string, cases: readonly SuiteCase[], { describe, 
 async function perform(each: Case, options: FileSystemSuiteOptions): Promise<string | undefined> {
   const subject = await options.create();
   const stage = new Stage(subject.fs);
+  const before = await subject.held?.();
   const outcome = await settle(() => each.run(stage));
-  const struck = await settle(() => stage.strike());
+  const struck = await settle(async () => {
+    await stage.strike();
+    const after = await subject.held?.();
+    if (before !== undefined && after !== undefined && after > before)
+      throw new Error(`it left ${after - before} open`);
+  });
+  const ended = await settle(async () => subject.fs.close?.());
   const closed = await settle(async () => subject.close?.());
   if (outcome instanceof Skipped) return outcome.message;
   // The case's own failure says more than what follows from it.
-  const failure = outcome ?? struck ?? closed;
+  const failure = outcome ?? struck ?? ended ?? closed;
   if (failure !== undefined) throw failure;
   return undefined;
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { check, type Case } from "./case.ts";
 import { contentOf, pattern, random, sameBytes, upload, type Stage } from "./stage.ts";
+import { isRefused } from "./refusal.ts";
 import type { FileHandle } from "@sluice/core";
 
 const blockBytes = 1024;
@@ -106,6 +107,33 @@ export const contents: readonly Case[] = [
     assert.equal((await stage.stat("/file")).size, far + 3, "size of the closed file");
   }),
 
+  check("write: across 2^31 and 2^32 no byte goes astray", async (stage) => {
+    const handle = await stage.open("/file", ["read", ...upload]);
+    for (const edge of [2 ** 31, 2 ** 32]) {
+      const data = Buffer.from(`${edge - 5}, ${edge}, ${edge + 5}`);
+      await handle.write(data, edge - 5);
+      sameBytes(await readAt(handle, edge - 7, data.length + 4), Buffer.concat([Buffer.alloc(2), data]), `at ${edge}`);
+      assert.equal((await handle.stat()).size, edge - 5 + data.length);
+    }
+    sameBytes(await readAt(handle, 0, 100), Buffer.alloc(100), "the beginning");
+    await stage.close(handle);
+    assert.equal((await stage.stat("/file")).size, 2 ** 32 - 5 + "4294967291, 4294967296, 4294967301".length);
+  }),
+
+  check("write: just below 2^53 it is exact or refused, and never lands elsewhere", async (stage) => {
+    const last = Number.MAX_SAFE_INTEGER - 1;
+    const handle = await edit(stage, "near");
+    assert.equal(await handle.read(Buffer.alloc(10), last), 0, "a read beyond the end");
+    const wasRefused = await isRefused("write", () => handle.write(Buffer.from("!"), last));
+    assert.equal((await handle.stat()).size, wasRefused ? 4 : last + 1);
+    sameBytes(await readAt(handle, last, 1), Buffer.from(wasRefused ? "" : "!"), "the far end");
+    sameBytes(await readAt(handle, 0, 5), Buffer.from(wasRefused ? "near" : "near\0"), "the near end");
+    // A file that lacks a byte that was sent may be refused as a whole, but only then.
+    const closeRefused = await isRefused("close", () => stage.close(handle));
+    if (closeRefused) assert.ok(wasRefused, "the close was refused, but no write");
+    assert.equal((await stage.stat("/file")).size, wasRefused ? 4 : last + 1);
+  }),
+
   check("write: no bytes change nothing, wherever", async (stage) => {
     const handle = await edit(stage, "content");
     await handle.write(Buffer.alloc(0), 3);
@@ -155,6 +183,21 @@ export const contents: readonly Case[] = [
       ),
     );
     await stage.close(handle);
+    await stage.holds("/file", content);
+  }),
+
+  check("write: many writers through two handles to one file all arrive", async (stage) => {
+    const content = pattern(200 * blockBytes);
+    await stage.put("/file", Buffer.alloc(content.length));
+    const [one, two] = [await stage.open("/file", ["write"]), await stage.open("/file", ["read", "write"])];
+    await Promise.all(
+      Array.from({ length: 200 }, (_, number) => {
+        const from = ((number * 77) % 200) * blockBytes;
+        return (number % 2 === 0 ? one : two).write(content.subarray(from, from + blockBytes), from);
+      }),
+    );
+    await stage.close(one);
+    await stage.close(two);
     await stage.holds("/file", content);
   }),
 

@@ -6,7 +6,12 @@ import type { Stage } from "./stage.ts";
 
 async function fill(stage: Stage, count: number): Promise<string[]> {
   const names = Array.from({ length: count }, (_, number) => `file-${String(number).padStart(4, "0")}`);
-  for (const name of names) await stage.put(`/${name}`, "");
+  // Some at a time, because a storage may take its time for each.
+  const waiting = names.values();
+  const putAll = async (): Promise<void> => {
+    for (const name of waiting) await stage.put(`/${name}`, "");
+  };
+  await Promise.all(Array.from({ length: 16 }, putAll));
   return names;
 }
 
@@ -98,6 +103,29 @@ export const listing: readonly Case[] = [
       for (const name of names.splice(0, 100)) await remove(sftpPath(`/${name}`));
     }
     assert.equal(new Set(found).size, found.length, "no entry comes twice");
+  }),
+
+  check("list: while entries come and go, none comes twice, and those that stay are seen", async (stage) => {
+    const remove = stage.method("remove");
+    const names = await fill(stage, 400);
+    const leaving = names.filter((_, number) => number % 2 === 0);
+    const staying = names.filter((_, number) => number % 2 === 1);
+    const found: string[] = [];
+    let added = 0;
+    for await (const batch of stage.fs.list(sftpPath("/"))) {
+      found.push(...batch.map(({ name }) => name));
+      for (const name of leaving.splice(0, 70)) await remove(sftpPath(`/${name}`));
+      // As many as go: a storage that pages by position would skip or repeat. Bounded, because new ones may be listed.
+      for (let more = 0; more < 70 && added < 400; more++) await stage.put(`/added-${added++}`, "");
+    }
+    assert.equal(new Set(found).size, found.length, "no entry comes twice");
+    assert.deepEqual(
+      staying.filter((name) => !found.includes(name)),
+      [],
+      "entries that stayed and were not seen",
+    );
+    const later = [...staying, ...leaving, ...Array.from({ length: added }, (_, number) => `added-${number}`)];
+    assert.deepEqual(await stage.names(), later.sort(), "a later listing is exact");
   }),
 
   check("list: a missing directory is refused", async (stage) => {

@@ -125,11 +125,10 @@ export class Stage {
     return (await this.entries(path)).map(({ name }) => name).sort();
   }
 
-  /** Gives back what the case left open. */
+  /** Closes the handles that the case left open. */
   async strike(): Promise<void> {
     for (const handle of this.#open) await handle.close("aborted");
     this.#open.clear();
-    await this.fs.close?.();
   }
 }
 

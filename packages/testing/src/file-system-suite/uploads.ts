@@ -95,6 +95,17 @@ export const uploads: readonly Case[] = [
     await stage.holds("/file", "01234567resumed");
   }),
 
+  check("close: hundreds of aborted uploads and downloads leave nothing open and no names", async (stage) => {
+    await stage.put("/file", "old");
+    for (let number = 0; number < 300; number++) {
+      await stage.close(await stage.open(`/new-${number}`, [...upload, "exclusive"]), "aborted");
+      await stage.close(await begin(stage, "/file", "n"), "aborted");
+      await stage.close(await stage.open("/file", ["read"]), "aborted");
+    }
+    assert.deepEqual(await stage.names(), ["file"]);
+    await stage.holds("/file", "old");
+  }),
+
   check("close: a file opened to read is as it was, however it is closed", async (stage) => {
     await stage.put("/file", "old");
     await stage.close(await stage.open("/file", ["read"]), "aborted");
