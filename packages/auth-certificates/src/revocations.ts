@@ -15,10 +15,18 @@ export interface Revocations {
  * @throws SetupError `ERR_SLUICE_CERTIFICATES`
  */
 export function openRevocations(path: string, log: Logger, pollMs?: number): Promise<WatchedFile<Revocations>> {
+  let wasEmpty = true;
   const kind = {
     name: "revocations",
     maxBytes: 16 * 2 ** 20,
-    parse: (bytes: Buffer): Revocations => (isKrl(bytes) ? readKrl(bytes) : readRevokedText(bytes)),
+    parse(bytes: Buffer): Revocations {
+      // Whoever writes a file in place empties it first.
+      if (bytes.length === 0 && !wasEmpty)
+        throw new Error("is empty; where nothing is revoked any more, a comment says so");
+      const revocations = isKrl(bytes) ? readKrl(bytes) : readRevokedText(bytes);
+      wasEmpty = bytes.length === 0;
+      return revocations;
+    },
   };
   return WatchedFile.open(path, kind, log, pollMs);
 }

@@ -55,6 +55,25 @@ describe("WatchedFile", () => {
     expect(await file.current()).toBe(2);
   });
 
+  it("reads again what could not be read for want of descriptors, though the file has not changed since", async () => {
+    const path = join(await temporaryDirectory(), "number");
+    await writeFile(path, "1");
+    let fails = false;
+    const parse = (bytes: Buffer): number => {
+      if (fails) throw Object.assign(new Error("too many open files"), { code: "EMFILE" });
+      return Number(bytes.toString());
+    };
+    const log = capturedLog();
+    const file = await WatchedFile.open(path, { ...numbers, parse }, log, 60_000);
+    onTestFinished(() => file.close());
+    fails = true;
+    await writeFile(path, "22");
+    for (let i = 0; i < 3; i++) expect(await file.current()).toBe(1);
+    fails = false;
+    expect(await file.current()).toBe(22);
+    expect(log.records.filter(({ level }) => level === "error")).toHaveLength(1);
+  });
+
   it("tells of a broken edit though nobody asks", async () => {
     const { path, log } = await watched("1", 20);
     await writeFile(path, "broken");

@@ -22,6 +22,8 @@ export class WatchedFile<T> {
   readonly #poke: () => void;
   #value: T;
   #seen: string;
+  /** The mistake that the log has been told. */
+  #told: string | undefined;
   #looking: Promise<void> = Promise.resolve();
 
   private constructor(path: string, kind: FileKind<T>, log: Logger, seen: string, value: T, pollMs: number) {
@@ -68,9 +70,15 @@ export class WatchedFile<T> {
     const fields = { file: this.#path };
     try {
       this.#value = this.#kind.parse(await readBytes(this.#path, this.#kind.maxBytes));
+      this.#told = undefined;
       this.#log.info(fields, `Read the ${this.#kind.name} again: the file has changed`);
     } catch (error) {
-      this.#log.error(fields, `${this.#path}: ${reasonOf(error)}; the ${this.#kind.name} read before stay in force`);
+      // Without descriptors or memory to read it the file may be in order, and would not be looked at before its next change.
+      if (isOfSystem(error)) this.#seen = "unread";
+      const reason = reasonOf(error);
+      if (reason === this.#told && isOfSystem(error)) return;
+      this.#told = reason;
+      this.#log.error(fields, `${this.#path}: ${reason}; the ${this.#kind.name} read before stay in force`);
     }
   }
 }
@@ -98,10 +106,14 @@ async function readBytes(path: string, maxBytes: number): Promise<Buffer> {
   }
 }
 
+function isOfSystem(error: unknown): boolean {
+  return /^E[A-Z]+$/.test((error as NodeJS.ErrnoException).code ?? "");
+}
+
 function reasonOf(error: unknown): string {
   const { code = "" } = error as NodeJS.ErrnoException;
   if (code === "ENOENT") return "there is no such file";
   if (["EACCES", "EPERM"].includes(code)) return "this process may not read it";
-  if (/^E[A-Z]+$/.test(code)) return `cannot be read (${code})`;
+  if (isOfSystem(error)) return `cannot be read (${code})`;
   return error instanceof Error ? error.message : String(error);
 }
