@@ -108,6 +108,8 @@ await check("lint", "npm", ["run", "--silent", "lint"]);
 await check("format", "npm", ["run", "--silent", "format:check"]);
 await check("types", "npm", ["run", "--silent", "build"]);
 await suites("unit tests", process.execPath, vitest);
+// Those of core that go through a server, once more with all plugins in the way.
+await suites("core with all plugins", process.execPath, [...vitest, "--config", "test/plugins/vitest.config.ts"]);
 // Other programs as clients and servers, side by side.
 const timing = "test/auth/timing.test.ts";
 const isBesideOthers = (name) => ["audit", "auth", "interop", "plugins", "quota", "totp"].includes(name);
