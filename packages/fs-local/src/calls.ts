@@ -43,6 +43,10 @@ export const statExactly: Calls<[path: HostPath], BigIntStats> = step(
   (path: HostPath) => fs.statSync(path, exactly),
   promisify((path: HostPath, done: (error: Error | null, stats: BigIntStats) => void) => fs.stat(path, exactly, done)),
 );
+export const fstatExactly: Calls<[fd: number], BigIntStats> = step(
+  (fd: number) => fs.fstatSync(fd, exactly),
+  promisify((fd: number, done: (error: Error | null, stats: BigIntStats) => void) => fs.fstat(fd, exactly, done)),
+);
 
 export const statfs: Calls<[path: HostPath], StatsFs> = step(
   (path: HostPath) => fs.statfsSync(path),

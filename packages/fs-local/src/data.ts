@@ -2,8 +2,22 @@ import fs from "node:fs";
 
 /*
  * The calls that move data or wait for the disk. They run on the thread pool whatever the disk: there the kernel's copying
- * overlaps with the encryption on the main thread.
+ * overlaps with the encryption on the main thread. Only what lies at the beginning of a file, and so is all of a small one, is moved in a
+ * burst on local disks: the way to the thread pool and back takes ten times as long as the copying.
  */
+
+/** How far into a file that goes, in bytes. */
+export const burstBytes: number = 16 * 1024;
+
+/** Reads at once, no further than one burst goes. Bytes read, 0 at end of file. */
+export function readNow(fd: number, buffer: Uint8Array, offset: number, position: number): number {
+  return fs.readSync(fd, buffer, offset, Math.min(buffer.length - offset, burstBytes), position);
+}
+
+/** Writes at once. Bytes written, maybe fewer than asked. */
+export function writeNow(fd: number, data: Uint8Array, offset: number, position: number): number {
+  return fs.writeSync(fd, data, offset, data.length - offset, position);
+}
 
 /** Bytes read, 0 at end of file. */
 export function readAt(

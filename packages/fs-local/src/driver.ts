@@ -6,8 +6,8 @@ export interface Driver {
   /** Whether steps run in one synchronous burst, so that work of many calls may be written as a plain loop. */
   readonly bursts: boolean;
   run<T>(steps: () => Steps<T>): Promise<T>;
-  /** One call that moves data or waits for the disk: always off the event loop. */
-  io<T>(call: () => Promise<T>): Promise<T>;
+  /** One call that moves data or waits for the disk: off the event loop, but for the few bytes of a small file on a local disk. */
+  io<T>(call: () => Promise<T> | T): Promise<T>;
 }
 
 /** For local disks: metadata in one synchronous burst, data on the thread pool. */
@@ -90,7 +90,7 @@ const threads = Math.max(1, Math.floor((Number(process.env["UV_THREADPOOL_SIZE"]
 let busy = 0;
 const waiting: (() => void)[] = [];
 
-async function gate<T>(call: () => Promise<T>): Promise<T> {
+async function gate<T>(call: () => Promise<T> | T): Promise<T> {
   if (busy < threads) busy++;
   else await new Promise<void>((resolve) => void waiting.push(resolve));
   try {

@@ -10,7 +10,7 @@ import {
 import { change, statsOf } from "./attributes.ts";
 import * as calls from "./calls.ts";
 import { entryPath, type Directory } from "./containment.ts";
-import { burstBytes, flush, readAt, writeAt } from "./data.ts";
+import { burstBytes, flush, readAt, readNow, writeAt, writeNow } from "./data.ts";
 import { requireOneName } from "./hardlinks.ts";
 import { settable } from "./policy.ts";
 import type { Tree } from "./tree.ts";
@@ -47,15 +47,6 @@ export class LocalFile implements FileHandle {
     return done;
   }
 
-  #readSome(buffer: Uint8Array, offset: number, position: number): Promise<number> {
-    const { driver } = this.#tree;
-    if (driver.bursts && position < burstBytes) {
-      const length = Math.min(buffer.length - offset, burstBytes);
-      return driver.run(() => calls.read(this.#fd, buffer, offset, length, position));
-    }
-    return driver.io(() => readAt(this.#fd, buffer, offset, buffer.length - offset, position));
-  }
-
   async write(data: Uint8Array, position: number): Promise<void> {
     this.#requireWritable();
     let done = 0;
@@ -64,7 +55,7 @@ export class LocalFile implements FileHandle {
         const at = done;
         // Linux appends whatever the position; other systems only do without one.
         const where = this.#flags.append ? null : position + at;
-        const count = await this.#writeSome(data, at, where);
+        const count = await this.#tree.driver.io(() => this.#writeAt(data, at, where));
         if (count === 0) throw new SftpError("failure", "The disk took no data");
         done += count;
       }
@@ -72,14 +63,6 @@ export class LocalFile implements FileHandle {
       this.#failure ??= { error };
       throw error;
     }
-  }
-
-  #writeSome(data: Uint8Array, offset: number, position: number | null): Promise<number> {
-    const { driver } = this.#tree;
-    if (driver.bursts && position !== null && position + data.length - offset <= burstBytes) {
-      return driver.run(() => calls.write(this.#fd, data, offset, position));
-    }
-    return driver.io(() => writeAt(this.#fd, data, offset, position));
   }
 
   async stat(): Promise<Stats> {
@@ -196,12 +179,21 @@ export class LocalFile implements FileHandle {
 
   async #readAt(buffer: Uint8Array, offset: number, position: number): Promise<number> {
     try {
-      return await readAt(this.#fd, buffer, offset, buffer.length - offset, position);
+      return this.#tree.driver.bursts && position < burstBytes
+        ? readNow(this.#fd, buffer, offset, position)
+        : await readAt(this.#fd, buffer, offset, buffer.length - offset, position);
     } catch (error) {
       // The descriptor is good: it was opened without reading.
       if (calls.errnoOf(error) !== "EBADF") throw error;
       throw new SftpError("permissionDenied", "The file may be written to and not read", { cause: error });
     }
+  }
+
+  #writeAt(data: Uint8Array, offset: number, position: number | null): Promise<number> | number {
+    const near = position !== null && position + data.length - offset <= burstBytes;
+    return this.#tree.driver.bursts && near
+      ? writeNow(this.#fd, data, offset, position)
+      : writeAt(this.#fd, data, offset, position);
   }
 
   #requireOpen(): void {

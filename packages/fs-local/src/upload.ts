@@ -72,7 +72,8 @@ export class Uploads {
 
 /** A name in a directory, told apart by what it is and not by the path to it. */
 export function* uploadKey(directory: Directory, name: string): Steps<string> {
-  const { dev, ino } = yield* calls.statExactly(entryPath(directory, "."));
+  const { fd } = directory;
+  const { dev, ino } = yield* fd === undefined ? calls.statExactly(entryPath(directory, ".")) : calls.fstatExactly(fd);
   return `${dev}:${ino}/${name}`;
 }
 
