@@ -1,4 +1,4 @@
-import { SftpError, token, type PluginHost, type Token } from "@sluice/core";
+import { SftpError, token, type OpenDirectory, type OpenFile, type PluginHost, type Token } from "@sluice/core";
 import type { Ledger } from "./ledger.ts";
 import type { QuotaSettings } from "./options.ts";
 import { none } from "./record.ts";
@@ -44,15 +44,23 @@ export function limitAtOnce(host: PluginHost, ledger: Ledger, { sessions, upload
     }
     ctx.result?.state.set(UploadSlot, subject);
   });
+  /** Gives the slot back that a file has. */
+  const free = async ({ state }: OpenFile | OpenDirectory): Promise<void> => {
+    const subject = state.get(UploadSlot);
+    if (subject === undefined) return;
+    state.delete(UploadSlot);
+    await ledger.settle(subject, none, one);
+  };
   host.use("close", async (ctx, next) => {
-    const { file } = ctx.request;
-    const subject = file.state.get(UploadSlot);
-    if (subject === undefined) return next();
-    file.state.delete(UploadSlot);
     try {
       await next();
     } finally {
-      await ledger.settle(subject, none, one);
+      await free(ctx.request.file);
     }
+  });
+  // What a middleware further out has refused.
+  host.after("close", (ctx) => void free(ctx.request.file));
+  host.after("open", (ctx, { error }) => {
+    if (error !== undefined && ctx.result !== undefined) void free(ctx.result);
   });
 }

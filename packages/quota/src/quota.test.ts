@@ -1,8 +1,8 @@
 import { memoryStore, Store, type Store as StoreOf } from "@sluice/core";
 import { createMemoryFileSystem } from "@sluice/fs-memory";
 import { pluginSuite, runSuite, startTestServer, type SftpClient, type TestServer } from "@sluice/testing";
-import { afterEach, describe, expect, it } from "vitest";
-import { sftpPath, type FileSystem, type User } from "@sluice/core";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { SftpError, sftpPath, type FileSystem, type Server, type User } from "@sluice/core";
 import type { QuotaOptions } from "./options.ts";
 import { Quota, quota, type QuotaUsage } from "./quota.ts";
 import { walk } from "./tally.ts";
@@ -26,13 +26,20 @@ interface Stage {
 
 async function stage(
   options: QuotaOptions,
-  given: { fs?: FileSystem; store?: StoreOf; claims?: User["claims"]; groups?: string[] } = {},
+  given: {
+    fs?: FileSystem;
+    store?: StoreOf;
+    claims?: User["claims"];
+    groups?: string[];
+    prepare?: (server: Server) => void;
+  } = {},
 ): Promise<Stage> {
   const fs = given.fs ?? createMemoryFileSystem();
   const me: User = { ...user, claims: given.claims ?? {}, groups: given.groups ?? [] };
   const server = await startTestServer({
     fs,
     plugins: [quota(options)],
+    ...(given.prepare === undefined ? {} : { prepare: given.prepare }),
     ...(given.store === undefined ? {} : { services: (services) => services.provide(Store, () => given.store!) }),
     methods: [
       {
@@ -114,6 +121,31 @@ describe("what a user stores", () => {
     await client.remove("/d/b");
     await client.rmdir("/d");
     await agrees();
+  });
+
+  it("is reserved no longer where a middleware around the quota refuses an open or a close", async () => {
+    const { client, agrees } = await stage(
+      { users: { "*": { bytes: "100 KiB", files: 3 } }, uploads: 1 },
+      {
+        prepare: (server) => {
+          server.use("close", (ctx, next) => {
+            if (ctx.request.file.path === "/infected") throw new SftpError("permissionDenied");
+            return next();
+          });
+          server.use("open", async (ctx, next) => {
+            await next();
+            if (ctx.request.path === "/late") throw new SftpError("permissionDenied");
+          });
+        },
+      },
+    );
+    for (const path of ["/infected", "/late", "/infected", "/late"]) {
+      await expect(client.writeFile(path, kib(60))).rejects.toMatchObject({ code: 3 });
+      // After the client has read of it.
+      await vi.waitFor(() => agrees());
+      await client.writeFile("/clean", kib(90));
+      await client.remove("/clean");
+    }
   });
 
   it("is limited by the number of names", async () => {

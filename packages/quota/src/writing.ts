@@ -4,6 +4,7 @@ import {
   type Context,
   type Logger,
   type Next,
+  type OpenDirectory,
   type OpenFile,
   type PluginHost,
 } from "@sluice/core";
@@ -49,7 +50,12 @@ export function countWriting(host: PluginHost, books: Books): void {
     await next();
   });
   host.use("setstat", (ctx, next) => changed(ctx, next, books));
-  host.use("close", (ctx, next) => closed(ctx, next, books));
+  host.use("close", (ctx, next) => closed(ctx, ctx.request.file, next, books));
+  // What a middleware further out has refused never comes in here, or is not told: nothing may stay reserved for it.
+  host.after("close", (ctx) => void closed(ctx, ctx.request.file, nothing, books));
+  host.after("open", (ctx, { error }) => {
+    if (error !== undefined && ctx.result !== undefined) void closed(ctx, ctx.result, nothing, books);
+  });
 }
 
 async function opened(ctx: Context<"open">, next: Next, books: Books): Promise<void> {
@@ -89,8 +95,9 @@ async function opened(ctx: Context<"open">, next: Next, books: Books): Promise<v
   });
 }
 
-async function closed(ctx: Context<"close">, next: Next, books: Books): Promise<void> {
-  const { file } = ctx.request;
+const nothing: Next = () => Promise.resolve();
+
+async function closed(ctx: Context, file: OpenFile | OpenDirectory, next: Next, books: Books): Promise<void> {
   const upload = file.kind === "file" ? file.state.get(UploadOf) : undefined;
   if (upload === undefined) return next();
   file.state.delete(UploadOf);
