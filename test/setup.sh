@@ -25,6 +25,7 @@ slapd                 # OpenLDAP: users in a directory
 ldap-utils            # ldapmodify, to change what is in it
 samba-ad-dc           # Active Directory's other implementation
 samba-ad-provision    # what a new domain is made from
+clamav-daemon         # clamd, which scans what a recipe sends it
 strace                # makes calls of the kernel fail
 "
 names=$(printf '%s' "$packages" | sed 's/#.*//')
