@@ -87,6 +87,16 @@ describe("a rename", () => {
     await client.rename("/projects/b/link", "/projects/b/renamed");
     await expect(client.symlink("/projects/b/secret/up", "../secret")).rejects.toThrow(denied);
   });
+
+  it("takes no link to where something may be made by way of it", async () => {
+    const client = await session([
+      { paths: ["/home/**"], allow: ["list", "download", "rename", "createLinks", "upload"] },
+      { allow: ["list", "download", "rename", "createLinks"] },
+    ]);
+    await client.symlink("/projects/link", "/in");
+    await expect(client.rename("/projects/link", "/home/tester/link")).rejects.toThrow(denied);
+    await expect(client.rename("/projects", "/home/tester/projects")).rejects.toThrow(denied);
+  });
 });
 
 describe("what is hidden", () => {

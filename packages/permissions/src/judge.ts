@@ -63,7 +63,8 @@ export class Judge {
 
   /** The refusal of a file's new name, or of that of a directory with everything in it, by which more would be allowed than by the old one. */
   gainByMoving(from: SftpPath, to: SftpPath, whole: boolean): SftpError | undefined {
-    return this.#gain(keptVerbs, { from, to }, whole);
+    // Links in a directory that moves may lead to where nothing may be made.
+    return this.#gain(whole ? verbs : keptVerbs, { from, to }, whole);
   }
 
   /**
@@ -82,16 +83,12 @@ export class Judge {
     { from, to }: { readonly from: SftpPath; readonly to: SftpPath },
     whole: boolean,
   ): SftpError | undefined {
-    const passage = { from: namesOf(from), to: namesOf(to) };
-    for (const verb of among) {
-      const gain = this.#rules.gain(verb, passage, whole, this.#now);
-      if (gain !== undefined) return denied(verb, from, gain.rule);
-    }
-    return undefined;
+    const gain = this.#rules.gain(among, { from: namesOf(from), to: namesOf(to) }, whole, this.#now);
+    return gain && denied(gain.verb, from, gain.rule);
   }
 }
 
-/** What is allowed with things that are there. What may be made is a matter of the place. */
+/** What is allowed with a file that is there. What may be made is a matter of the place. */
 const keptVerbs: readonly Verb[] = verbs.filter(
   (verb) => !["upload", "createDirectories", "createLinks"].includes(verb),
 );

@@ -1,5 +1,6 @@
 import type { Glob } from "./glob.ts";
 import type { Rule } from "./rule.ts";
+import { gainBelow, type Spoken } from "./gain.ts";
 import { bitOf, everyVerb, type Verb, type VerbSet } from "./verbs.ts";
 
 /** Who asks, and from where. */
@@ -24,6 +25,7 @@ export interface Passage {
 
 /** That more is allowed at one path than at another, and the rule that tells. */
 export interface Gain {
+  readonly verb: Verb;
   readonly rule: Rule | undefined;
 }
 
@@ -98,40 +100,26 @@ export class UserRules {
    *
    * @param whole with everything below
    */
-  gain(verb: Verb, paths: Passage, whole: boolean, now: () => Date): Gain | undefined {
-    const here = this.decide(verb, paths.from, now);
-    const there = this.decide(verb, paths.to, now);
-    if (there.allowed && !here.allowed) return { rule: here.rule ?? there.rule };
-    return whole ? this.#gainBelow(bitOf(verb), paths, here) : undefined;
+  gain(among: readonly Verb[], { from, to }: Passage, whole: boolean, now: () => Date): Gain | undefined {
+    const below = whole ? { from: this.#speaking(from), to: this.#speaking(to) } : undefined;
+    for (const verb of among) {
+      const here = this.decide(verb, from, now);
+      const there = this.decide(verb, to, now);
+      if (there.allowed && !here.allowed) return { verb, rule: here.rule ?? there.rule };
+      if (below === undefined) continue;
+      const covers = ({ rule, glob }: Pattern): boolean => rule === here.rule && glob.coversBelow(from);
+      const covering = here.allowed && this.#along(from).some(covers) ? here.rule : undefined;
+      const rule = gainBelow(bitOf(verb), below, covering);
+      if (rule !== undefined) return { verb, rule };
+    }
+    return undefined;
   }
 
-  /**
-   * The same for what is below. Patterns that match the same things at both ends decide the same, unless at one end another comes before them. Hours
-   * are left out of account: what is moved now stays there.
-   */
-  #gainBelow(bit: VerbSet, { from, to }: Passage, here: Decision): Gain | undefined {
-    const speaking = (names: readonly string[]): Pattern[] =>
-      this.#reaching(names).filter(({ glob }) => glob.speaksBelow(names));
-    const atTarget = speaking(to);
-    const allowing = atTarget.filter(({ rule }) => (rule.allow & bit) !== 0);
-    if (allowing.length === 0) return undefined;
-    const isLocal = ({ glob }: Pattern): boolean => glob.reachesBelow(to);
-    const local = allowing.filter(isLocal);
-    const covering = here.allowed
-      ? this.#along(from).find(({ rule, glob }) => rule === here.rule && glob.coversBelow(from))
-      : undefined;
-    const [first] = local;
-    if (first !== undefined && covering === undefined) return { rule: here.rule ?? first.rule };
-    const end = covering?.rule.index ?? Infinity;
-    const last = Math.max(...allowing.map(({ rule }) => rule.index));
-    const obstacle = speaking(from).find(({ rule, glob }) => {
-      if ((rule.deny & bit) === 0 || rule.index > end) return false;
-      // What is hidden hides what is below, whichever rule speaks of that.
-      if (glob.reachesBelow(from)) return rule.hide || local.length > 0 || rule.index < last;
-      const others = rule.hide ? atTarget.filter((each) => each.rule.allow !== 0 && isLocal(each)) : local;
-      return others.some((other) => other.rule.index < rule.index);
-    });
-    return obstacle && { rule: obstacle.rule };
+  /** The rules that may decide something below a path. */
+  #speaking(names: readonly string[]): Spoken[] {
+    return this.#reaching(names)
+      .filter(({ glob }) => glob.speaksBelow(names))
+      .map(({ rule, glob }) => ({ rule, isLocal: glob.reachesBelow(names) }));
   }
 
   #first(set: VerbSet, names: readonly string[], now: () => Date, toHide = false): Rule | undefined {
