@@ -14,16 +14,20 @@ export interface ClientLogin {
   readonly hostKey: string;
   /** Commands of sftp. */
   readonly commands: string;
+  /** Where the files that are put lie. */
+  readonly directory?: string;
+  /** More arguments of sftp. */
+  readonly options?: readonly string[];
 }
 
 /** Runs OpenSSH's sftp. A script types in our place, and shows what was asked; the rest goes to this terminal. @returns its exit code */
 export async function sftp(folder: string, login: ClientLogin, signal: AbortSignal): Promise<number> {
-  const { port, user, password, code = "", hostKey, commands } = login;
+  const { port, user, password, code = "", hostKey, commands, directory = folder, options = [] } = login;
   const askpass = join(folder, "askpass");
   const knownHosts = join(folder, "known_hosts");
   await writeFile(knownHosts, `* ${hostKey}\n`);
   await writeFile(askpass, answering, { mode: 0o700 });
-  const options = [
+  const settings = [
     `Port=${port}`,
     `User=${user}`,
     "StrictHostKeyChecking=yes",
@@ -33,18 +37,23 @@ export async function sftp(folder: string, login: ClientLogin, signal: AbortSign
     "NumberOfPasswordPrompts=1",
     "LogLevel=ERROR",
   ];
-  const child = spawn("sftp", ["-q", "-F", "/dev/null", ...options.flatMap((option) => ["-o", option]), "127.0.0.1"], {
-    env: {
-      PATH: process.env["PATH"],
-      HOME: folder,
-      SSH_ASKPASS: askpass,
-      SSH_ASKPASS_REQUIRE: "force",
-      DEMO_PASSWORD: password,
-      DEMO_CODE: code,
+  const child = spawn(
+    "sftp",
+    ["-q", "-F", "/dev/null", ...options, ...settings.flatMap((setting) => ["-o", setting]), "127.0.0.1"],
+    {
+      cwd: directory,
+      env: {
+        PATH: process.env["PATH"],
+        HOME: folder,
+        SSH_ASKPASS: askpass,
+        SSH_ASKPASS_REQUIRE: "force",
+        DEMO_PASSWORD: password,
+        DEMO_CODE: code,
+      },
+      stdio: ["pipe", "inherit", "inherit"],
+      signal,
     },
-    stdio: ["pipe", "inherit", "inherit"],
-    signal,
-  });
+  );
   child.stdin.on("error", () => undefined);
   child.stdin.end(commands);
   const [status] = (await once(child, "close")) as [number | null];

@@ -23,9 +23,12 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-/** Runs the demo. What it prints is searched by `until`, which resolves to all of it. */
-function demo(...args: readonly string[]): { until(text: string): Promise<string>; ended: Promise<unknown[]> } {
-  const file = fileURLToPath(new URL("./demo.ts", import.meta.url));
+/** Runs one of the scripts. What it prints is searched by `until`, which resolves to all of it. */
+function start(
+  script: "afternoon" | "demo",
+  ...args: readonly string[]
+): { until(text: string): Promise<string>; ended: Promise<unknown[]> } {
+  const file = fileURLToPath(new URL(`./${script}.ts`, import.meta.url));
   const running = spawn(process.execPath, ["--conditions=@sluice/source", "--import", tsx, file, ...args], {
     env: { ...process.env, TMPDIR: folder },
     detached: true,
@@ -55,9 +58,31 @@ function demo(...args: readonly string[]): { until(text: string): Promise<string
   };
 }
 
+describe.skipIf(!hasSlapd || !hasSftp)("the company's afternoon", () => {
+  it("is refused where it should be, and is in the quota's books and the audit log", { timeout: 60_000 }, async () => {
+    const running = start("afternoon");
+    const out = await running.until("Everything has ended");
+    expect(await running.ended).toEqual([0, null]);
+    const told = out.slice(out.indexOf("* 16:00"));
+    const [books = "", verified = "", refusals = "", transfers = ""] = told.split("\n* ");
+    expect(books).toMatch(/user alice: 24 of \d+ bytes, 0 reserved/);
+    expect(books).toMatch(/folder \/groups\/finance: 12 of \d+ bytes, 0 reserved/);
+    const [, used = "", limit = ""] = /folder \/groups\/staff: (\d+) of (\d+) bytes, 0 reserved/.exec(books) ?? [];
+    expect(Number(used)).toBeLessThanOrEqual(Number(limit));
+    expect(verified).toMatch(/(\d+) records, 1 to \1, are as they were written[^]*Signed +up to record \1 by SHA256:/);
+    expect(refusals).toMatch(/bob@127.0.0.1 +login +refused .*wrong password/);
+    expect(refusals).toMatch(/refused +\/groups\/finance .*folders of others/);
+    expect(refusals).toMatch(/open +refused +\/groups\/staff\/archive\/report.txt .*archives/);
+    expect(refusals).toMatch(/upload +refused +\/invoice.com .*infected/);
+    expect(transfers).toMatch(/alice@127.0.0.1 +upload +completed +\/groups\/finance\/report.txt/);
+    expect(transfers).toMatch(/alice@127.0.0.1 +upload +aborted +\/slides.pdf/);
+    expect(await readdir(folder)).not.toContainEqual(expect.stringContaining("sluice-company-"));
+  });
+});
+
 describe.skipIf(!hasSlapd || !hasSftp)("the company's demo", () => {
   it("shows the whole login, and leaves nothing behind", { timeout: 60_000 }, async () => {
-    const running = demo("--once");
+    const running = start("demo", "--once");
     const out = await running.until("Everything has ended");
     expect(await running.ended).toEqual([0, null]);
     const [, , , byCode = "", again = "", byRecovery = ""] = out.split("\n* ");
@@ -72,7 +97,7 @@ describe.skipIf(!hasSlapd || !hasSftp)("the company's demo", () => {
   });
 
   it("ends in order on Ctrl-C", { timeout: 60_000 }, async () => {
-    const running = demo();
+    const running = start("demo");
     expect(await running.until("the app of alice shows")).toContain("Your turn: sftp -P ");
     // To the whole group, as a terminal does it.
     process.kill(-child!.pid!, "SIGINT");
