@@ -136,6 +136,25 @@ describe.skipIf(unavailable !== undefined)(`Active Directory${note}`, () => {
     });
   });
 
+  it.each([
+    [
+      { search: { base: "DC=elsewhere,DC=org" } },
+      "search.base is not in the directory, or the account of bind may not",
+    ],
+    [
+      { bind: { ...searcher, password: "wrong" } },
+      "the account of the option bind; check its dn and password (bind: c",
+    ],
+  ])("tells by the option's name what is wrong with %o", async (mistake, reason) => {
+    const options = { urls: ["ldaps://localhost"], tls: { ca: samba.certificates.ca }, bind: searcher };
+    const other = await startTarget({ ...options, search: { base: domain }, ...mistake });
+    expect(await other.login("alice", password)).toEqual({
+      is: "refused",
+      reason: expect.stringContaining(reason) as string,
+    });
+    await other.close();
+  });
+
   it("binds users directly by user@realm and reads their own entries", async () => {
     const direct = await startTarget({
       urls: ["ldaps://localhost"],

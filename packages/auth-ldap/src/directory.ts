@@ -6,7 +6,7 @@ import { Client, type BindAnswer } from "./client.ts";
 import { comparable, escapeValue } from "./dn.ts";
 import { draftAttributes, nameOf } from "./draft.ts";
 import type { Entry } from "./entry.ts";
-import { Doubt, isFault, Unavailable } from "./error.ts";
+import { Answer, Doubt, isFault, Unavailable } from "./error.ts";
 import { Gate } from "./gate.ts";
 import { groupsOf, memberAttributes, type Group } from "./groups.ts";
 import type { Settings } from "./settings.ts";
@@ -33,6 +33,8 @@ export interface PasswordChange {
 const activeDirectoryFilter =
   "(&(objectCategory=person)(objectClass=user)(|(sAMAccountName={username})(userPrincipalName={username})))";
 const boundFilter = "(&(objectClass=user)(|(userPrincipalName={bound})(sAMAccountName={username})))";
+/** The result code of a search whose base is not there (RFC 4511, appendix A). */
+const noSuchObject = 32;
 /** Most users, and most unknown names, that are kept. */
 const maxPeople = 2000;
 const maxNames = 10_000;
@@ -201,18 +203,21 @@ export class Directory {
     if (search === undefined) throw new Doubt("there is no option search");
     const { activeDirectory } = await this.#rootDses.of(client, signal);
     const filter = search.filter ?? (activeDirectory ? activeDirectoryFilter : "(uid={username})");
-    const [entry] = await client.search(
-      {
-        base: search.base,
-        scope: search.scope,
-        filter: fillFilter(filter, new Map([["username", username]])),
-        attributes: this.#attributes,
-        limit: 1,
-      },
-      signal,
-      { stayInDomain: activeDirectory },
-    );
-    return entry === undefined ? undefined : { entry, name: nameOf(this.settings, entry, activeDirectory) };
+    const { base, scope } = search;
+    const people = {
+      base,
+      scope,
+      attributes: this.#attributes,
+      limit: 1,
+      filter: fillFilter(filter, new Map([["username", username]])),
+    };
+    try {
+      const [entry] = await client.search(people, signal, { stayInDomain: activeDirectory });
+      return entry === undefined ? undefined : { entry, name: nameOf(this.settings, entry, activeDirectory) };
+    } catch (error) {
+      if (!(error instanceof Answer) || error.code !== noSuchObject) throw error;
+      throw new Answer(error.code, "search.base is not in the directory, or the account of bind may not see it", base);
+    }
   }
 
   async #readGroups(client: Client, { entry, name }: Person, signal: AbortSignal): Promise<readonly Group[]> {

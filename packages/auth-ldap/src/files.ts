@@ -41,7 +41,7 @@ function tryOut(option: string, parts: Record<string, unknown>): void {
 }
 
 function mistake(option: string, message: string, cause?: unknown): SetupError {
-  return new SetupError("ERR_SLUICE_OPTIONS", `auth-ldap: tls.${option}: ${message}`, {
+  return new SetupError("ERR_SLUICE_OPTIONS", `tls.${option}: ${message}`, {
     issues: [{ path: ["tls", option], message }],
     ...(cause === undefined ? {} : { cause }),
   });

@@ -1,5 +1,5 @@
 import type { Address } from "./address.ts";
-import { Answer, Unavailable, Unreachable } from "./error.ts";
+import { Unavailable, Unreachable } from "./error.ts";
 import type { Client } from "./client.ts";
 import { Gate } from "./gate.ts";
 import type { Servers } from "./servers.ts";
@@ -146,7 +146,7 @@ export class Pool {
       return;
     }
     const waitMs = Math.min((this.#refused?.waitMs ?? 1000) * 2, maxRefusalMs);
-    const reason = `the directory refuses the account of the option bind (${new Answer(code, "bind", text).message})`;
+    const reason = `the directory refuses the account of the option bind; check its dn and password (${text})`;
     this.#refused = { until: performance.now() + waitMs, waitMs, reason };
     throw new Unavailable(reason);
   }
