@@ -53,7 +53,8 @@ export const permissions: PluginFactory<PermissionsOptions> = definePlugin({
       try {
         await next();
       } catch (error) {
-        throw new SftpError("noSuchFile", undefined, { cause: error });
+        // Which refusal it is would tell; that something is broken has to be told.
+        throw SftpError.is(error) ? new SftpError("noSuchFile", undefined, { cause: error }) : error;
       }
       if (ctx.result?.type !== "directory") throw new SftpError("noSuchFile");
     });
