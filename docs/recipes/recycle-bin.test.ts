@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { localFiles } from "@sluice/fs-local";
 import { createMemoryFileSystem } from "@sluice/fs-memory";
-import { startTestServer } from "@sluice/testing";
+import { faultyFileSystem, startTestServer } from "@sluice/testing";
 import { afterEach, expect, test } from "vitest";
 import { recycleBin } from "./recycle-bin.ts";
 
@@ -44,3 +44,15 @@ test.each([
     await expect(client.rename("/.recycled", "/bin")).rejects.toThrow("fills itself");
   },
 );
+
+test("a storage may say in Node's words that a name is taken", async () => {
+  const taken = Object.assign(new Error("EEXIST: file already exists"), { code: "EEXIST" });
+  const faulty = faultyFileSystem(createMemoryFileSystem(), [{ at: "rename", nth: 1, rejects: taken }]);
+  const { connect, close } = await startTestServer({ fs: faulty.fs, plugins: [recycleBin()] });
+  stop = close;
+  const client = await (await connect()).sftp();
+  await client.writeFile("/report.txt", "one");
+  await client.remove("/report.txt");
+  const [day] = await client.list("/.recycled");
+  expect((await client.list(`/.recycled/${day?.name}`)).map(({ name }) => name)).toEqual(["report.txt~1"]);
+});
