@@ -3,7 +3,7 @@ import { fileURLToPath } from "node:url";
 import { edgeText, measureEdge, type EdgeResult } from "./edge.ts";
 import { Figures } from "./figure.ts";
 import { describeMachine } from "./machine.ts";
-import { allowedGrowth, measureMemory, type MemoryResult } from "./memory.ts";
+import { measureMemory, type MemoryResult } from "./memory.ts";
 import { measureMetadata } from "./metadata.ts";
 import { readOptions, usage, type Options } from "./options.ts";
 import type { Peer } from "./peer.ts";
@@ -64,7 +64,7 @@ async function run(options: Options): Promise<number> {
     const report = { date: new Date().toISOString(), machine, options, figures: plain, memory, edge };
     writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`);
   }
-  return memory.some(({ growth }) => growth > allowedGrowth) || edge.some(({ good }) => !good) ? 1 : 0;
+  return memory.some(({ growth, allowed }) => growth > allowed) || edge.some(({ good }) => !good) ? 1 : 0;
 }
 
 try {

@@ -1,22 +1,30 @@
+import { linkSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Options } from "./options.ts";
-import { memory } from "./process.ts";
+import { forgetPeak, memory } from "./process.ts";
 import { startSluice, type Program } from "./sluice.ts";
+import { fileName, runStorm } from "./storm.ts";
 import { transfer } from "./transfers.ts";
 import type { Workspace } from "./workspace.ts";
 
 const transfers = 10;
+const warmEntries = 100_000;
+const manyEntries = 1_000_000;
 /** How much more may be resident after ten transfers than after one. */
-export const allowedGrowth: number = 32 * 1024 * 1024;
+const afterTransfers = 32 * 1024 * 1024;
+/** How much more may be resident at any time while a million entries are listed than before. */
+const whileListing = 16 * 1024 * 1024;
 
-/** Memory of one server process over ten transfers in one direction. */
+/** Memory of one server process over work that must not make it grow. */
 export interface MemoryResult {
   readonly server: string;
-  readonly direction: "down" | "up";
-  /** Resident bytes after each transfer. */
-  readonly resident: readonly number[];
+  readonly what: string;
+  /** Resident bytes when it was warm, and at the end. */
+  readonly first: number;
+  readonly last: number;
   readonly peak: number;
-  /** What is resident after the last transfer beyond what was after the first. */
   readonly growth: number;
+  readonly allowed: number;
 }
 
 /** Resident memory of servers on Node: a fresh process for each direction. */
@@ -38,12 +46,55 @@ export async function measureMemory(
           await transfer(workspace, peer, direction, cipher);
           resident.push(memory(peer.pid).resident);
         }
-        const growth = (resident.at(-1) ?? 0) - (resident[0] ?? 0);
-        results.push({ server: program.name, direction, resident, peak: memory(peer.pid).peak, growth });
+        const [first = 0] = resident;
+        const last = resident.at(-1) ?? 0;
+        results.push({
+          server: program.name,
+          what: `${transfers} transfers ${direction}`,
+          first,
+          last,
+          peak: memory(peer.pid).peak,
+          growth: last - first,
+          allowed: afterTransfers,
+        });
       } finally {
         await peer.stop();
       }
     }
   }
+  progress(`memory: making ${manyEntries} entries`);
+  makeEntries(join(workspace.served, "warm"), warmEntries);
+  makeEntries(join(workspace.served, "million"), manyEntries);
+  for (const program of programs) results.push(await measureListing(workspace, program, progress));
+  for (const name of ["warm", "million"]) rmSync(join(workspace.served, name), { recursive: true });
   return results;
+}
+
+/** The most that is resident while a directory is listed, beyond what is after a smaller one. */
+async function measureListing(
+  workspace: Workspace,
+  program: Program,
+  progress: (text: string) => void,
+): Promise<MemoryResult> {
+  progress(`memory: ${program.name}, listing`);
+  const peer = await startSluice(workspace, program);
+  try {
+    await runStorm(workspace, peer, "list", "warm", warmEntries);
+    const first = memory(peer.pid).resident;
+    forgetPeak(peer.pid);
+    await runStorm(workspace, peer, "list", "million", manyEntries);
+    const { resident: last, peak } = memory(peer.pid);
+    const what = `listing ${manyEntries} entries`;
+    return { server: program.name, what, first, last, peak, growth: peak - first, allowed: whileListing };
+  } finally {
+    await peer.stop();
+  }
+}
+
+/** Names of one empty file: a million inodes would take a gigabyte of the memory that files are kept in. */
+function makeEntries(directory: string, count: number): void {
+  mkdirSync(directory);
+  const first = join(directory, fileName(0));
+  writeFileSync(first, "");
+  for (let i = 1; i < count; i++) linkSync(first, join(directory, fileName(i)));
 }

@@ -1,6 +1,6 @@
 import { execFileSync, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 
 const ticksPerSecond = Number(execFileSync("getconf", ["CLK_TCK"], { encoding: "utf8" }));
 
@@ -17,6 +17,11 @@ export function memory(pid: number): { readonly resident: number; readonly peak:
   const text = readFileSync(`/proc/${pid}/status`, "latin1");
   const kibibytes = (name: string): number => Number(new RegExp(`^${name}:\\s*(\\d+) kB$`, "m").exec(text)?.[1]) * 1024;
   return { resident: kibibytes("VmRSS"), peak: kibibytes("VmHWM") };
+}
+
+/** Makes the most that was ever resident count from now on: proc(5), `clear_refs`. */
+export function forgetPeak(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, "5");
 }
 
 export function hasChildren(pid: number): boolean {

@@ -1,5 +1,5 @@
 import { median, ratios, type Figure } from "./figure.ts";
-import { allowedGrowth, type MemoryResult } from "./memory.ts";
+import type { MemoryResult } from "./memory.ts";
 
 /** The figures as text: medians, and each peer's ratio to sshd with its range. */
 export function figureTable(figures: readonly Figure[], peers: readonly string[]): string {
@@ -20,15 +20,15 @@ export function figureTable(figures: readonly Figure[], peers: readonly string[]
 
 export function memoryTable(results: readonly MemoryResult[]): string {
   const mib = (bytes: number): string => `${Math.round(bytes / 1024 / 1024)} MiB`;
-  const rows = results.map(({ server, direction, resident, peak, growth }) => [
-    `${server}: ${resident.length} transfers ${direction}`,
-    mib(resident[0] ?? 0),
-    mib(resident.at(-1) ?? 0),
+  const rows = results.map(({ server, what, first, last, peak, growth, allowed }) => [
+    `${server}: ${what}`,
+    mib(first),
+    mib(last),
     mib(growth),
     mib(peak),
-    growth <= allowedGrowth ? "ok" : `more than ${mib(allowedGrowth)}`,
+    growth <= allowed ? "ok" : `more than ${mib(allowed)}`,
   ]);
-  return layOut([["resident memory", "after 1", "at the end", "growth", "peak", ""], ...rows]);
+  return layOut([["resident memory", "when warm", "at the end", "growth", "peak", ""], ...rows]);
 }
 
 function number(value: number): string {

@@ -17,7 +17,7 @@ const headBytes = 4 + 1 + 1 + 4 + 4;
 
 /** Room for the largest reply, in packets of 32 KiB. */
 const batchBytes = 272 * 1024;
-/** Less than this does not begin a batch: a small reply to a client that does not read must not hold so large a buffer. */
+/** Less than this leaves in a copy of its size: small replies to a client that does not read must not hold so large a buffer. */
 const leastBatched = 16 * 1024;
 /** Buffers kept for reuse, in the whole process: 4 MiB. */
 const kept = 16;
@@ -74,7 +74,7 @@ export class Outbound {
     const short = block - (plain % block);
     const padding = short < leastPadding ? short + block : short;
     const length = 4 + plain + padding + tagBytes;
-    const packet = this.#room(length, data.length);
+    const packet = this.#room(length);
     packet.writeUInt32BE(plain + padding, 0);
     packet[4] = padding;
     packet[5] = SSH_MSG.CHANNEL_DATA;
@@ -87,10 +87,9 @@ export class Outbound {
     this.#packing = undefined;
   }
 
-  /** Where a packet is made: behind those that wait, or by itself. */
-  #room(length: number, dataLength: number): Buffer {
+  /** Where a packet is made: behind those that wait. */
+  #room(length: number): Buffer {
     if (this.#used + length > batchBytes) this.#flush();
-    if (this.#batch === undefined && dataLength < leastBatched) return Buffer.allocUnsafe(length);
     this.#batch ??= free.pop() ?? Buffer.allocUnsafeSlow(batchBytes);
     this.#schedule();
     return (this.#packing = this.#batch.subarray(this.#used, this.#used + length));
@@ -113,7 +112,7 @@ export class Outbound {
     if (batch === undefined) return;
     if (used === 0 || !this.#socket.writable || this.#socket.readableEnded) {
       giveBack(batch);
-    } else if (this.#copies && (used >= batchBytes / 2 || this.#socket.writableLength === 0)) {
+    } else if (this.#copies && used >= (this.#socket.writableLength === 0 ? leastBatched : batchBytes / 2)) {
       this.#socket.write(batch.subarray(0, used), () => giveBack(batch));
     } else {
       this.#socket.write(Buffer.from(batch.subarray(0, used)));
