@@ -76,7 +76,13 @@ function detailsOf(record: AuditRecord, text: (name: string) => string): string[
         `for ${duration(record["durationMs"])}`,
       ];
     case "transfer":
-      return [text("path"), askedFor(record), `${moved(record)} in ${duration(record["durationMs"])}`, rate(record)];
+      return [
+        text("path"),
+        askedFor(record),
+        `${moved(record)} in ${duration(record["durationMs"])}`,
+        rate(record),
+        failuresOf(record),
+      ];
     case "operation":
       return [pathsOf(text), askedFor(record)];
     case "intent":
@@ -96,6 +102,14 @@ function reasonsOf(text: (name: string) => string, paint: Palette): string[] {
     rule === "" ? "" : paint("dim", `[${rule}]`),
     text("reason") === "" ? "" : paint("dim", text("reason")),
   ];
+}
+
+/** What went wrong between open and close, though the file was closed in the end. */
+function failuresOf(record: AuditRecord): string {
+  const failures = record["failures"] as Readonly<Record<string, unknown>> | undefined;
+  if (typeof failures !== "object" || failures === null) return "";
+  const { count, op, status, message = status } = failures;
+  return printable(`${String(count)} requests failed, first a ${String(op)}: ${String(message)}`);
 }
 
 function pathsOf(text: (name: string) => string): string {
