@@ -68,7 +68,7 @@ describe.each(variants)("copying between open files $title", (variant) => {
     await appender.close("completed");
   });
 
-  it("writes to whatever handle it is given, and needs both to be open as it takes", async () => {
+  it("writes to whatever handle it is given, and needs it to be open for writing", async () => {
     const written: Buffer[] = [];
     const elsewhere: Partial<FileHandle> = {
       write: async (data) => {
@@ -81,8 +81,5 @@ describe.each(variants)("copying between open files $title", (variant) => {
     expect(await refusal(source.copyTo!(reader, 0, 5, 0))).toBe("permissionDenied");
     await reader.close("completed");
     expect(await refusal(source.copyTo!(reader, 0, 5, 0))).toBe("invalidHandle");
-    const writer = await ground.fs.open(at("/same"), inPlace, {});
-    expect(await refusal(writer.copyTo!(writer, 0, 1, 5))).toBe("permissionDenied");
-    await writer.close("completed");
   });
 });
