@@ -130,41 +130,49 @@ async function winners(connections: readonly Halfway[], code = shown()): Promise
   return connections.filter((_, i) => accepted[i]);
 }
 
-it(`of ${uses} connections that use one code at once, one logs in, ${rounds} times over, and none after a restart`, async () => {
-  let connections = await open(uses);
-  for (let round = 0; round < rounds; round++) {
+it(
+  `of ${uses} connections that use one code at once, one logs in, ${rounds} times over, and none after a restart`,
+  { timeout: 300_000 },
+  async () => {
+    let connections = await open(uses);
+    for (let round = 0; round < rounds; round++) {
+      nextStep();
+      const [winner, ...more] = await winners(connections);
+      expect({ round, more: more.length, won: winner !== undefined }).toEqual({ round, more: 0, won: true });
+      winner?.cut();
+      connections = [...connections.filter((connection) => connection !== winner), await Halfway.open()];
+    }
+    const last = shown();
+    await restart();
+    const after = await open(uses);
+    expect(await winners(after, last)).toHaveLength(0);
     nextStep();
-    const [winner, ...more] = await winners(connections);
-    expect({ round, more: more.length, won: winner !== undefined }).toEqual({ round, more: 0, won: true });
-    winner?.cut();
-    connections = [...connections.filter((connection) => connection !== winner), await Halfway.open()];
-  }
-  const last = shown();
-  await restart();
-  const after = await open(uses);
-  expect(await winners(after, last)).toHaveLength(0);
-  nextStep();
-  expect(await winners(after)).toHaveLength(1);
-});
+    expect(await winners(after)).toHaveLength(1);
+  },
+);
 
-it("of connections before a restart and after it that use one code, one logs in, and no two where the restart cuts logins off", async () => {
-  for (let round = 0; round < 5; round++) {
-    nextStep();
-    expect(await winners(await open(uses / 2))).toHaveLength(1);
-    await restart();
-    expect(await winners(await open(uses / 2))).toHaveLength(0);
-  }
-  for (let round = 0; round < 5; round++) {
-    nextStep();
-    const code = shown();
-    const won = (await open(uses / 2)).map((connection) => connection.use(code).catch(() => false));
-    // The first to be answered is there, and the others are on their way.
-    await Promise.race(won);
-    await restart();
-    const before = (await Promise.all(won)).filter(Boolean).length;
-    const after = (await winners(await open(uses / 2), code)).length;
-    expect(before + after).toBeLessThanOrEqual(1);
-    nextStep();
-    expect(await winners(await open(2))).toHaveLength(1);
-  }
-});
+it(
+  "of connections before a restart and after it that use one code, one logs in, and no two where the restart cuts logins off",
+  { timeout: 300_000 },
+  async () => {
+    for (let round = 0; round < 5; round++) {
+      nextStep();
+      expect(await winners(await open(uses / 2))).toHaveLength(1);
+      await restart();
+      expect(await winners(await open(uses / 2))).toHaveLength(0);
+    }
+    for (let round = 0; round < 5; round++) {
+      nextStep();
+      const code = shown();
+      const won = (await open(uses / 2)).map((connection) => connection.use(code).catch(() => false));
+      // The first to be answered is there, and the others are on their way.
+      await Promise.race(won);
+      await restart();
+      const before = (await Promise.all(won)).filter(Boolean).length;
+      const after = (await winners(await open(uses / 2), code)).length;
+      expect(before + after).toBeLessThanOrEqual(1);
+      nextStep();
+      expect(await winners(await open(2))).toHaveLength(1);
+    }
+  },
+);
