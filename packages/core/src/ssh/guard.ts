@@ -8,7 +8,7 @@ const stop = Infinity;
 interface Watch extends GuardState {
   count: number;
   last: number | undefined;
-  violated: boolean;
+  stopped: boolean;
   readonly onViolation: (reason: string) => void;
 }
 
@@ -25,13 +25,13 @@ function install(): void {
     messageHandlers[type] = (protocol, payload) => {
       const watch = watched.get(protocol);
       if (watch === undefined) return handler?.(protocol, payload);
-      // What follows a violation in the same piece of data is not looked at.
-      if (watch.violated) return stop;
+      // What follows the end in the same piece of data is not looked at: ssh2 would fail again at each message.
+      if (watch.stopped) return stop;
       watch.count += 1;
       watch.last = type;
       const reason = broken(type, protocol, payload, watch);
       if (reason === undefined) return handler?.(protocol, payload);
-      watch.violated = true;
+      watch.stopped = true;
       watch.onViolation(`Protocol violation: ${reason} (message ${type})`);
       return stop;
     };
@@ -69,7 +69,7 @@ export class Guard {
       onKeyExchange,
       count: 0,
       last: undefined,
-      violated: false,
+      stopped: false,
       onViolation,
     };
     watched.set(connection._protocol, this.#watch);
@@ -90,6 +90,11 @@ export class Guard {
     const { count } = this.#watch;
     this.#watch.count = 0;
     return count;
+  }
+
+  /** From now on no message is looked at: neither what is left of the piece of data that is being parsed, nor what comes. */
+  stop(): void {
+    this.#watch.stopped = true;
   }
 
   /** The client is being asked: it may answer, or begin another attempt. */

@@ -15,7 +15,14 @@ export interface RekeyLimits {
 /** When keys are exchanged where nothing is said. */
 export const defaultRekeyLimits: RekeyLimits = { bytes: 2 ** 30, packets: 2 ** 31, ms: 3_600_000, deadlineMs: 30_000 };
 
-/** Watches one connection's keys: starts an exchange when they are used up, and ends a connection whose exchange does not finish. */
+/**
+ * Watches one connection's keys: starts an exchange when they are used up, and ends a connection whose exchange does not finish.
+ *
+ * No sequence number comes twice under one key, without a second bound: an exchange begins 2^31 packets after the last at the latest, give or take the 8,192 that one
+ * read may hold, and is over or the connection gone `deadlineMs` later. To wrap at 2^32, the peer would have to send 2^31 packets more within the 30 seconds of the
+ * default, 71 million a second; the smallest has 32 bytes, so that this is 2.3 GB a second, of which each packet is decrypted by itself. Even at a microsecond for each
+ * packet, which is less than decrypting one takes, 2^31 of them are 36 minutes. Nothing new is served meanwhile, so what we send grows by less.
+ */
 export class RekeyWatch {
   readonly #protocol: Ssh2Protocol;
   readonly #limits: RekeyLimits;

@@ -19,6 +19,7 @@ import { boundInflation } from "./inflation.ts";
 import { SSH_DISCONNECT, SSH_MSG } from "./messages.ts";
 import { Outbound } from "./outbound.ts";
 import { trustedEncapsulate } from "./post-quantum.ts";
+import { adaptReads } from "./reads.ts";
 import { RekeyWatch, type RekeyLimits } from "./rekey.ts";
 import { mendService } from "./service.ts";
 import { watchStall } from "./stall.ts";
@@ -33,8 +34,8 @@ import type {
   Ssh2SessionInternals,
 } from "./ssh2.ts";
 
-/** Messages after which a connection waits for the next turn. A transfer sends two in a piece of data. */
-const messagesPerTurn = 256;
+/** Messages after which a connection waits for the next turn. */
+const messagesPerTurn = 64;
 /** How long a peer may take to close its side once it has been told to go. */
 const lingerMs = 2000;
 
@@ -75,6 +76,8 @@ export class Transport {
   #guard: Guard | undefined;
   #rekey: RekeyWatch | undefined;
   #openSessions = 0;
+  /** Messages since the last rest. */
+  #messages = 0;
   #ending = false;
   #linger: NodeJS.Timeout | undefined;
 
@@ -143,13 +146,20 @@ export class Transport {
   /** Nothing more of what arrives is looked at, but it is taken for a while, so that the goodbye gets through. */
   #giveUp(): void {
     this.#linger ??= setTimeout(() => this.#socket.destroy(), lingerMs);
+    this.#guard?.stop();
     this.#socket.removeAllListeners("data");
     this.#socket.resume();
   }
 
-  /** Lets others have their turn when a piece of data held a great many messages: they cost far more than their bytes. */
-  #ration(): void {
-    if (this.#guard === undefined || this.#guard.takeCount() < messagesPerTurn) return;
+  /** Lets others have their turn after a great many messages: they cost far more than their bytes. */
+  #ration(bytes: number): void {
+    if (this.#guard === undefined) return;
+    const messages = this.#guard.takeCount();
+    adaptReads(this.#socket, bytes, messages);
+    // One turn may hold several reads, so they are counted together.
+    this.#messages += messages;
+    if (this.#messages < messagesPerTurn) return;
+    this.#messages = 0;
     this.#socket.pause();
     setImmediate(() => this.#socket.resume());
   }
@@ -199,10 +209,10 @@ export class Transport {
       () => rekey.begun(),
       (reason) => this.#violate(reason),
     );
-    this.#socket.on("data", () => {
+    this.#socket.on("data", (piece: Buffer) => {
       inbound.settle();
       rekey.check();
-      this.#ration();
+      this.#ration(piece.length);
     });
     watchStall(this.#socket, this.#options.stallMs, () => {
       this.#listener.failed(new Error("The client does not read"));
