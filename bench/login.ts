@@ -15,7 +15,11 @@ export interface LoggedIn {
 }
 
 /** @param from any address of 127.0.0.0/8 @throws Error when the login fails, or takes too long */
-export async function logIn(workspace: Workspace, peer: Peer, from: string): Promise<LoggedIn> {
+export async function logIn(
+  workspace: Pick<Workspace, "userKey">,
+  peer: Pick<Peer, "port">,
+  from: string,
+): Promise<LoggedIn> {
   const socket = connect({ port: peer.port, host: "127.0.0.1", localAddress: from, noDelay: true });
   let timer: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_resolve, reject) => {
