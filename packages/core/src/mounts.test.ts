@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { createMemoryFileSystem } from "@sluice/fs-memory";
+import { createMemoryFileSystem, memoryFiles } from "@sluice/fs-memory";
 import { startTestServer, type SftpClient, type TestServer, type TestServerOptions } from "@sluice/testing";
 import type { FileSystem, FileSystemSource } from "./filesystem.ts";
 
@@ -188,6 +188,14 @@ describe("sources that are functions", () => {
     await running!.log.waitFor(({ message }) => message === "Session ended");
     expect(closed.sort()).toEqual(["a", "b"]);
     expect(running!.log.text()).toContain("no such volume");
+  });
+});
+
+describe("what is mounted", () => {
+  it("is told by the name of what made it, or else by who mounted it", async () => {
+    await serve({ "/": memoryFiles(), "/plain": createMemoryFileSystem() });
+    const text = await running!.server.explain();
+    expect(text).toContain("Mounts:\n  / (fs-memory)\n  /plain (server)\n");
   });
 });
 

@@ -5,6 +5,15 @@ import type { Logger } from "./log.ts";
 import { MountedTree, type MountedFileSystem } from "./mounted-tree.ts";
 import { rootPath, sftpPath, type SftpPath } from "./path.ts";
 
+/** What made a source, by its own name; a source that was made by hand has none. */
+const names = new WeakMap<FileSystemSource, string>();
+
+/** Notes what a source was made by, for people who ask what is mounted. */
+export function nameSource(source: FileSystemSource, name: string): FileSystemSource {
+  names.set(source, name);
+  return source;
+}
+
 /** One mounted source. */
 interface Mount {
   readonly path: SftpPath;
@@ -33,9 +42,9 @@ export class Mounts {
     this.#mounts.push({ path: clean, source, plugin });
   }
 
-  /** The paths, for people. */
+  /** The paths, for people: each with what is mounted there, or else with who mounted it. */
   describe(): string[] {
-    return this.#mounts.map((mount) => `${mount.path} (${mount.plugin})`).sort();
+    return this.#mounts.map(({ path, source, plugin }) => `${path} (${names.get(source) ?? plugin})`).sort();
   }
 
   get isEmpty(): boolean {

@@ -9,6 +9,7 @@ import type { Explainer } from "./question.ts";
 import type { Services } from "./services.ts";
 import type { Session } from "./session.ts";
 import { SetupError } from "./errors.ts";
+import { nameSource } from "./mounts.ts";
 
 /** One operation, or several. */
 export type Which<K extends OperationName> = K | readonly K[];
@@ -153,7 +154,7 @@ export function defineFileSystem<Input, Output>(
       throw new SetupError("ERR_SLUICE_OPTIONS", `${definition.name}: its options cannot be checked synchronously`);
     }
     if (result.issues !== undefined) throw optionsError(definition.name, result.issues);
-    return definition.create(result.value);
+    return nameSource(definition.create(result.value), definition.name);
   };
   return Object.assign(make, { fileSystemName: definition.name });
 }
