@@ -7,5 +7,7 @@ export default defineConfig({
     include: ["packages/*/src/**/*.test.ts", "examples/*/**/*.test.ts", "docs/**/*.test.ts"],
     exclude: ["**/node_modules/**", "**/dist/**"],
     testTimeout: 20_000,
+    // As many as there are cores; vitest's own choice leaves one idle, which is half of the smallest machines.
+    maxWorkers: "100%",
   },
 });
