@@ -42,10 +42,8 @@ describe("a pattern", () => {
   it("takes as long as the path, not more, whatever it is made of", () => {
     const hostile = Glob.read(`/${"**/a*a*a*a*b/".repeat(20)}x`);
     const names = Array.from({ length: 128 }, () => "a".repeat(255));
-    const started = process.cpuUsage();
+    // One that goes back and forth would still be at it when the test's time is up.
     for (let i = 0; i < 10; i++) expect(hostile.matches(names)).toBe(false);
-    // An exponential matcher would still be at it; this bound is a hundred times what it takes.
-    expect(process.cpuUsage(started).user).toBeLessThan(5_000_000);
   });
 
   it.each([

@@ -1,12 +1,11 @@
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { checkSignature } from "../auth/key-check.ts";
 import type { AuthAnswer, AuthRequest } from "../auth/request.ts";
 import type { Questions } from "../auth/method.ts";
 import type { Channel } from "../channel.ts";
 import type { NegotiatedAlgorithms } from "../connection.ts";
-import { Reader } from "../protocol/reader.ts";
 import type { AlgorithmLists } from "./algorithms.ts";
+import { requestOf, type Ask } from "./auth-request.ts";
 import { SshChannel } from "./channel.ts";
 import { classicalKex, mendExchange } from "./exchange.ts";
 import { Guard } from "./guard.ts";
@@ -26,7 +25,6 @@ import { watchStall } from "./stall.ts";
 import { Server, type AuthContext, type KeyboardAuthContext, type Ssh2Algorithms } from "./ssh2.ts";
 import type {
   Algorithms,
-  PublicKeyAuthContext,
   Ssh2AuthInternals,
   Ssh2Connection,
   Ssh2Internals,
@@ -361,51 +359,4 @@ function algorithmsOf(negotiated: Ssh2Algorithms): NegotiatedAlgorithms {
     clientToServer: of(negotiated.cs),
     serverToClient: of(negotiated.sc),
   };
-}
-
-type Ask = (context: KeyboardAuthContext, questions: Questions) => Promise<readonly string[]>;
-
-function requestOf(context: AuthContext, sent: Buffer | undefined, ask: Ask): AuthRequest {
-  const { username } = context;
-  switch (context.method) {
-    case "password":
-      return { username, mechanism: "password", ...passwordsOf(context.password) };
-    case "publickey":
-      return keyRequestOf(context, sent);
-    case "keyboard-interactive":
-      return { username, mechanism: "keyboard-interactive", ask: (questions) => ask(context, questions) };
-    case "hostbased":
-      return { username, mechanism: "hostbased" };
-    default:
-      return { username, mechanism: "none" };
-  }
-}
-
-/** ssh2 hands over a change of password as an object in the password's place, whatever its types say. */
-function passwordsOf(password: unknown): { readonly password: unknown; readonly newPassword?: unknown } {
-  if (typeof password !== "object" || password === null) return { password };
-  const { oldPassword, newPassword } = password as { oldPassword?: unknown; newPassword?: unknown };
-  return { password: oldPassword, newPassword: newPassword ?? "" };
-}
-
-/** ssh2 hands over RSA's signature algorithms as a key type and a hash; SHA-1 is the one without a hash. */
-const rsaAlgorithms: Readonly<Record<string, string>> = { sha256: "rsa-sha2-256", sha512: "rsa-sha2-512" };
-
-function keyRequestOf(context: PublicKeyAuthContext, sent: Buffer | undefined): AuthRequest {
-  const { key, blob, hashAlgo } = context;
-  const algorithm = key.algo === "ssh-rsa" ? (rsaAlgorithms[hashAlgo ?? ""] ?? "ssh-rsa") : key.algo;
-  const request = { username: context.username, mechanism: "publickey" as const, algorithm, blob: key.data };
-  if (context.signature === undefined || blob === undefined) return request;
-  // ssh2 takes parts of some signatures off; the whole one stands behind what is signed, which begins with the session's id.
-  const signature = sent === undefined ? Buffer.alloc(0) : signatureBehind(sent, blob);
-  return {
-    ...request,
-    verifySignature: (used, demands) => checkSignature(used, { algorithm, data: blob, signature }, demands),
-  };
-}
-
-function signatureBehind(message: Buffer, signed: Buffer): Buffer {
-  const reader = new Reader(message, signed.length - 4 - signed.readUInt32BE(0));
-  const signature = reader.bytes();
-  return reader.remaining > 0 ? Buffer.alloc(0) : signature;
 }
