@@ -319,6 +319,14 @@ describe("the room that is left", () => {
     expect(stats.availableBlocks * stats.fragmentSize).toBe(768 * 1024);
     expect(stats.availableFiles).toBe(9);
   });
+
+  it("is told by space-available as well: the quota is what the user has, and the rest of it what is left", async () => {
+    const { client } = await stage({ users: { "*": { bytes: 1024 * 1024, files: 10 } } });
+    await client.writeFile("/a", kib(256));
+    const reply = await client.extended("space-available", Buffer.from([0, 0, 0, 1, 0x2f]));
+    const numbers = [0, 8, 16, 24].map((at) => Number(reply!.readBigUInt64BE(at)) / 1024);
+    expect(numbers).toEqual([1024, 768, 1024, 768]);
+  });
 });
 
 describe("files that are open more than once", () => {

@@ -43,6 +43,7 @@ describe("VERSION", () => {
       "home-directory": "1",
       "users-groups-by-id@openssh.com": "1",
       "copy-data": "1",
+      "space-available": "1",
     });
   });
 });
@@ -80,6 +81,67 @@ describe("statvfs@openssh.com and fstatvfs@openssh.com", () => {
     expect(await client.fstatvfs(await client.open("/one"))).toEqual(stats);
     expect(await client.fstatvfs(await client.opendir("/"))).toEqual(stats);
     await expect(client.statvfs("/missing")).rejects.toMatchObject({ code: status.noSuchFile });
+  });
+});
+
+describe("space-available", () => {
+  const asked = new Writer().text("/").finish();
+
+  it("tells the file system's bytes, free ones, the user's, those left to the user, and the unit", async () => {
+    const statfs = () =>
+      Promise.resolve({
+        blockSize: 65_536,
+        fragmentSize: 4096,
+        blocks: 0x300_0000,
+        freeBlocks: 0x200_0000,
+        availableBlocks: 0x180_0000,
+        files: 0,
+        freeFiles: 0,
+        availableFiles: 0,
+        readOnly: false,
+        maxNameLength: 255,
+      });
+    const client = await serve({ fs: Object.assign(createMemoryFileSystem(), { statfs }) });
+    expect(await client.extended("space-available", asked)).toEqual(
+      Buffer.from([
+        ...[0, 0, 0, 0x30, 0, 0, 0, 0], // bytes-on-device
+        ...[0, 0, 0, 0x20, 0, 0, 0, 0], // unused-bytes-on-device
+        ...[0, 0, 0, 0x28, 0, 0, 0, 0], // bytes-available-to-user
+        ...[0, 0, 0, 0x18, 0, 0, 0, 0], // unused-bytes-available-to-user
+        ...[0, 0, 0x10, 0], // bytes-per-allocation-unit
+      ]),
+    );
+  });
+
+  it("is the question that statvfs is: whoever judges or answers that one does so here", async () => {
+    const seen: string[] = [];
+    const client = await serve({
+      fs: createMemoryFileSystem({ maxBytes: 40_960, maxFiles: 10 }),
+      prepare: (server) =>
+        server.use("statfs", async (ctx, next) => {
+          seen.push(ctx.request.path);
+          if (ctx.request.path === "/secret") throw new SftpError("permissionDenied");
+          await next();
+          ctx.result = { ...ctx.result!, availableBlocks: 3 };
+        }),
+    });
+    expect((await client.extended("space-available", asked))!.readBigUInt64BE(24)).toBe(3n * 4096n);
+    const secret = new Writer().text("secret").finish();
+    await expect(client.extended("space-available", secret)).rejects.toMatchObject({ code: status.permissionDenied });
+    expect(seen).toEqual(["/", "/secret"]);
+  });
+
+  it("is refused where the file system does not know, and capped where its size is beyond every number", async () => {
+    const client = await serve({ fs: Object.assign(createMemoryFileSystem(), { statfs: undefined }) });
+    await expect(client.extended("space-available", asked)).rejects.toMatchObject({ code: status.unsupported });
+    await running!.close();
+    const stats = await createMemoryFileSystem().statfs!("/" as never);
+    const endless = { ...stats, blocks: 2 ** 52, freeBlocks: 2 ** 52, availableBlocks: 2 ** 52 };
+    const other = await serve({
+      fs: Object.assign(createMemoryFileSystem(), { statfs: () => Promise.resolve(endless) }),
+    });
+    const reply = await other.extended("space-available", asked);
+    expect(reply!.readBigUInt64BE(0)).toBe(BigInt(Number.MAX_SAFE_INTEGER));
   });
 });
 
@@ -323,6 +385,7 @@ describe("extensions in general", () => {
       "posix-rename@openssh.com": new Writer().text("/one").finish(),
       "statvfs@openssh.com": Buffer.from([0, 0, 0, 9]),
       "fstatvfs@openssh.com": Buffer.alloc(0),
+      "space-available": Buffer.from([0, 0, 0, 2, 0x2f]),
       "hardlink@openssh.com": new Writer().text("/one").u32(50).finish(),
       "fsync@openssh.com": Buffer.from([0, 0, 0, 16, 1, 2]),
       "lsetstat@openssh.com": new Writer().text("/one").u32(1).finish(),

@@ -7,6 +7,7 @@ import { homeDirectory } from "./home-directory.ts";
 import { limits } from "./limits.ts";
 import { lsetstat } from "./lsetstat.ts";
 import { posixRename } from "./posix-rename.ts";
+import { spaceAvailable } from "./space-available.ts";
 import { fstatvfs, statvfs } from "./statvfs.ts";
 import { usersGroupsById } from "./users-groups-by-id.ts";
 
@@ -24,5 +25,6 @@ export function builtInExtensions(handles: number): readonly Extension[] {
     homeDirectory,
     usersGroupsById,
     copyData,
+    spaceAvailable,
   ] as readonly unknown[] as readonly Extension[];
 }
