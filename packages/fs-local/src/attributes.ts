@@ -14,12 +14,23 @@ export function statsOf(stats: NodeStats): Stats {
     mode: stats.mode & 0o7777,
     uid: stats.uid,
     gid: stats.gid,
-    atimeMs: stats.atimeMs,
-    mtimeMs: stats.mtimeMs,
+    atimeMs: toMicrosecond(stats.atimeMs),
+    mtimeMs: toMicrosecond(stats.mtimeMs),
     linkCount: stats.nlink,
   };
   // 0 is how a file system says that it does not keep the time of creation.
-  return stats.birthtimeMs > 0 ? { ...facts, birthtimeMs: stats.birthtimeMs } : facts;
+  return stats.birthtimeMs > 0 ? { ...facts, birthtimeMs: toMicrosecond(stats.birthtimeMs) } : facts;
+}
+
+/**
+ * Newer versions of Node store the nanoseconds of the double that `secondsOf` gives them, a part of a microsecond more than was asked. The microsecond is what a double of
+ * milliseconds can tell anyway.
+ */
+function toMicrosecond(timeMs: number): number {
+  const whole = Math.floor(timeMs);
+  // The fraction by itself: in a product with the whole, it would be rounded.
+  const micros = Math.floor((timeMs - whole) * 1000 + 0.25);
+  return whole + micros / 1000;
 }
 
 function typeOf(stats: NodeStats): FileType {
