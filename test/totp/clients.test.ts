@@ -137,3 +137,15 @@ it("a password is not told from a code by what the client is answered", async ()
   );
   expect(new Set(results).size).toBe(1);
 });
+
+it.skipIf(unavailable("openssh") !== undefined)(
+  "strangers that guess at passwords with codes behind them keep nobody from appending one",
+  async () => {
+    const user = "besieged";
+    const code = (await enrolled(user)).code();
+    for (let i = 0; i < 7; i++) {
+      await expect(running.connect({ username: user, password: `guess ${i}${wrong(code)}` })).rejects.toThrow();
+    }
+    expect(await login("openssh", { port, user, passwords: [`${password}${code}`] })).toMatchObject({ loggedIn: true });
+  },
+);

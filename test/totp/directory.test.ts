@@ -1,6 +1,6 @@
 import { ldap } from "@sluice/auth-ldap";
 import { totp, type TotpOptions } from "@sluice/auth-totp";
-import type { User } from "@sluice/core";
+import type { AuthPolicy, User, Verdict } from "@sluice/core";
 import { memoryFiles } from "@sluice/fs-memory";
 import { startTestServer, type TestServer } from "@sluice/testing";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
@@ -22,6 +22,7 @@ describe.skipIf(unavailable !== undefined)(`a secret in OpenLDAP${note}`, () => 
   let slapd: Slapd;
   let running: TestServer | undefined;
   let users: User[];
+  let verdicts: Verdict[];
 
   beforeAll(async () => {
     const entries = Object.entries(secrets).map(([uid, secret]) => person(uid, password, `description: ${secret}`));
@@ -30,8 +31,9 @@ describe.skipIf(unavailable !== undefined)(`a secret in OpenLDAP${note}`, () => 
   afterEach(async () => running?.close());
   afterAll(() => slapd?.stop());
 
-  async function serve(options: TotpOptions): Promise<number> {
+  async function serve(options: TotpOptions, auth: AuthPolicy = [["ldap", "totp"]]): Promise<number> {
     users = [];
+    verdicts = [];
     running = await startTestServer({
       fs: memoryFiles(),
       methods: [],
@@ -44,8 +46,11 @@ describe.skipIf(unavailable !== undefined)(`a secret in OpenLDAP${note}`, () => 
         }),
         totp({ claim: "otp", ...options }),
       ],
-      auth: [["ldap", "totp"]],
-      prepare: (server) => server.onSession(({ user }) => void users.push(user)),
+      auth,
+      prepare: (server) => {
+        server.onSession(({ user }) => void users.push(user));
+        server.afterLogin((_login, verdict) => void verdicts.push(verdict));
+      },
     });
     const address = await running.server.listen({ host: "127.0.0.1", port: 0 });
     return "port" in address ? address.port : 0;
@@ -61,7 +66,8 @@ describe.skipIf(unavailable !== undefined)(`a secret in OpenLDAP${note}`, () => 
     const shown = code("alice");
     const first = await login("openssh", { port, user: "ALICE", passwords: [password], answers: [shown] });
     expect(first.loggedIn).toBe(true);
-    expect(users[0]).toMatchObject({ name: "alice", claims: { otp: undefined, surname: "alice" } });
+    expect(users[0]).toMatchObject({ name: "alice", claims: { surname: "alice" } });
+    expect(users[0]?.claims).not.toHaveProperty("otp");
     const second = await login("openssh", { port, user: "alice", passwords: [password], answers: [shown] });
     expect(second.loggedIn).toBe(false);
     const others = await login("openssh", { port, user: "bob", passwords: [password], answers: [code("alice")] });
@@ -74,6 +80,14 @@ describe.skipIf(unavailable !== undefined)(`a secret in OpenLDAP${note}`, () => 
     const right = `${password}${code("bob")}`;
     expect((await login("openssh", { port, user: "bob", passwords: [password] })).loggedIn).toBe(false);
     expect((await login("openssh", { port, user: "bob", passwords: [right] })).loggedIn).toBe(true);
+  });
+
+  it("is nobody's to see where the policy lets the user in without a code", async () => {
+    const port = await serve({}, [["ldap"]]);
+    expect((await login("openssh", { port, user: "alice", passwords: [password] })).loggedIn).toBe(true);
+    expect(users).toEqual([expect.objectContaining({ name: "alice", claims: { surname: "alice" } })]);
+    expect(verdicts.at(-1)).toMatchObject({ is: "proven", user: { claims: { surname: "alice" } } });
+    expect(`${JSON.stringify(verdicts)}${running?.log.text()}`).not.toContain(secrets.alice);
   });
 
   it("is asked for where there is none, or where that is allowed not at all", async () => {

@@ -1,3 +1,4 @@
+import { changeRequired, proven, refused, unknown, type Mechanism, type Verdict } from "@sluice/core";
 import { describe, expect, it } from "vitest";
 import { bench, failingStore, secretOf } from "../test/support.ts";
 
@@ -42,9 +43,42 @@ describe("where a code may be appended", () => {
     const { enroll, code, detach, login } = bench(options);
     const secret = await enroll();
     const guesses = Array.from({ length: 100 }, (_, i) => detach(`hunter2${String(i).padStart(6, "0")}`));
-    await Promise.all(guesses);
-    expect(await detach(`hunter2${code(secret)}`)).toBeUndefined();
+    const looked = await Promise.all(guesses);
+    expect(looked.filter((detached) => detached === undefined)).toHaveLength(5);
     expect((await login(code(secret))).is).toBe("proven");
+  });
+
+  it("strangers cannot keep the user from appending codes, and guesses behind the password count then", async () => {
+    const { enroll, code, detach, login, registrar } = bench(options);
+    const secret = await enroll();
+    for (let i = 0; i < 20; i++) await detach(`guess${i}000000`);
+    expect((await registrar.status("alice")).failures).toBe(0);
+    const detached = await detach(`hunter2${code(secret)}`);
+    expect(detached).toEqual({ password: "hunter2", answers: [code(secret)] });
+    expect((await login(detached?.answers[0] ?? "")).is).toBe("proven");
+    for (let i = 0; i < 5; i++) {
+      expect(await detach("hunter2000000")).toEqual({ password: "hunter2", answers: ["000000"] });
+      expect((await login("000000")).is).toBe("refused");
+    }
+    expect((await login(code(secret, 1))).is).toBe("refused");
+  });
+
+  it("a password that ends like a code is no guess where it is right, however often it is used", async () => {
+    const { enroll, judged } = bench(options);
+    await enroll();
+    for (let i = 0; i < 20; i++) expect(await judged("hunter000000", proven())).toBeUndefined();
+    for (let i = 0; i < 20; i++) expect(await judged("hunter000000", changeRequired("New: "))).toBeUndefined();
+  });
+
+  it.each<[string, Verdict, Mechanism]>([
+    ["is refused", refused("wrong"), "password"],
+    ["is nobody's", unknown(), "password"],
+    ["is followed by a key that is right", proven(), "publickey"],
+  ])("a password that %s was a guess", async (_, verdict, mechanism) => {
+    const { enroll, judged } = bench(options);
+    await enroll();
+    for (let i = 0; i < 5; i++) expect(await judged("hunter000000", verdict, mechanism)).toBeUndefined();
+    expect(await judged("hunter000000", verdict, mechanism)).toEqual({ password: "hunter", answers: ["000000"] });
   });
 
   it("looking up valid ones is not limited", async () => {

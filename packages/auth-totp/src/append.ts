@@ -1,4 +1,4 @@
-import type { AuthAttempt, Detached, Store } from "@sluice/core";
+import type { AuthAttempt, Connection, Detached, Login, Store, Verdict } from "@sluice/core";
 import { readCode, stepsOf } from "./code.ts";
 import { canonical } from "./entries.ts";
 import { clientOf, type FactorParts } from "./factor.ts";
@@ -13,6 +13,8 @@ export class Appended {
   readonly #steps: UsedSteps;
   /** Not that of the factor: whoever knows no password could lock everybody out with six digits. */
   readonly #lookups: Limit;
+  /** Whose password, of the connection's attempt that is being judged, ends with what is no valid code. */
+  readonly #unsure = new WeakMap<Connection, string>();
 
   constructor(parts: FactorParts) {
     this.#parts = parts;
@@ -32,7 +34,11 @@ export class Appended {
     return split;
   }
 
-  /** For clients that may append: the end is taken off where it is a code that would be accepted. Nothing is used up. */
+  /**
+   * For clients that may append: the end is taken off where it is a code that would be accepted. Nothing is used up. Whoever knows the password would have as
+   * many guesses as passwords can be tried, so looks are limited; once they are used up, perhaps by strangers, whatever could be a code is taken
+   * off: the password is proven without it first, and the code then counts with the factor's tries, which no stranger gets to.
+   */
   async whereValid(attempt: AuthAttempt<"password">): Promise<Detached | undefined> {
     const { settings, secrets, recovery, now: clock } = this.#parts;
     const user = canonical(attempt.username);
@@ -42,7 +48,7 @@ export class Appended {
     const split = splitOff(attempt.password, secret.digits);
     const [answer = ""] = split?.answers ?? [];
     if (split === undefined) return undefined;
-    const isValid = await this.#lookups.attempt(user, async () => {
+    const looked = await this.#lookups.attempt(user, async () => {
       const now = clock();
       const code = readCode(answer, secret.digits);
       const letters = code === undefined ? readRecoveryCode(answer) : undefined;
@@ -53,7 +59,17 @@ export class Appended {
           : await recovery.has(user, letters);
       return { counts: !result, result };
     });
-    return isValid === true ? split : undefined;
+    if (looked === "limited" || looked) return split;
+    this.#unsure.set(attempt.connection, user);
+    return undefined;
+  }
+
+  /** To be told what came of each attempt: a password that proved what it is for as a whole was no guess at a code. */
+  async judged({ connection, mechanism }: Login, verdict: Verdict): Promise<void> {
+    const user = this.#unsure.get(connection);
+    this.#unsure.delete(connection);
+    const isRight = verdict.is === "proven" || verdict.is === "changeRequired";
+    if (user !== undefined && mechanism === "password" && isRight) await this.#lookups.giveBack(user);
   }
 }
 

@@ -278,11 +278,12 @@ describe("a secret in a claim", () => {
   const options = { key: undefined, claim: "otp" };
 
   it.each([text, text.toLowerCase(), "GEZD GNBV GY3T QOJQ GEZD GNBV GY3T QOJQ", [text], `${text}======`])(
-    "%j proves, and the claim is hidden from then on",
+    "%j proves, and the claim is named as a secret",
     async (claim) => {
-      const { login, code } = bench(options);
+      const { login, code, method } = bench(options);
       const verdict = await login(code(secret), { draft: { claims: { otp: claim, mail: "a@b.c" } } });
-      expect(verdict).toEqual({ is: "proven", user: { claims: { otp: undefined } }, asked: 1 });
+      expect(verdict).toEqual({ is: "proven", user: {}, asked: 1 });
+      expect(method.secretClaims).toEqual(["otp"]);
     },
   );
 

@@ -49,7 +49,7 @@ export class Factor {
     const user = canonical(attempt.draft.name ?? attempt.username);
     try {
       const found = await this.#parts.secrets.find(user, attempt.draft);
-      if (found.is === "absent" && !this.#isRequired(attempt.draft)) return this.#proven();
+      if (found.is === "absent" && !this.#isRequired(attempt.draft)) return proven();
       // Who is not enrolled is asked as well, so that nobody learns who is.
       const answer = await answerOf(attempt);
       if (answer === undefined)
@@ -77,7 +77,7 @@ export class Factor {
     if (letters !== undefined && (await recovery.use(user, letters))) {
       const left = await recovery.count(user);
       this.#parts.log.warn({ user, left }, "A recovery code was used");
-      return { counts: false, result: this.#proven() };
+      return { counts: false, result: proven() };
     }
     // Some clients answer nothing again and again when they have no more to say. What is no code is no guess.
     if (code === undefined && letters === undefined) return { counts: false, result: refused("no code") };
@@ -85,19 +85,13 @@ export class Factor {
     const claim = await this.#steps.take(user, steps, clientOf(attempt), now);
     // Nothing is guessed by a code that was used: parallel connections must not lock their user out.
     if (claim === "used" || claim === "older") return { counts: false, result: refused(reasons[claim]) };
-    return { counts: false, result: this.#proven() };
+    return { counts: false, result: proven() };
   }
 
   #isRequired({ groups = [] }: UserDraft): boolean {
     const { required } = this.#parts.settings;
     if (typeof required === "string") return required === "all";
     return required.groups.some((group) => groups.includes(group));
-  }
-
-  #proven(): Verdict {
-    const { claim } = this.#parts.settings;
-    // The secret has served; neither sessions nor audit logs are to have it.
-    return claim === undefined ? proven() : proven({ claims: { [claim]: undefined } });
   }
 
   #refusedByLimit(user: string): Verdict {

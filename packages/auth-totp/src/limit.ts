@@ -36,9 +36,17 @@ export class Limit {
       const sum = await this.#store.add(key, 1, { ttlMs: this.#ttlMs });
       if (sum > this.#failures) return "limited";
       const { counts, result } = await tried();
-      if (!counts) await this.#store.add(key, -1, { ttlMs: this.#ttlMs });
+      if (!counts) await this.giveBack(user);
       return result;
     });
+  }
+
+  /** One attempt was no failure after all. */
+  async giveBack(user: string): Promise<void> {
+    const key = keyOf(this.#kind, user);
+    const left = await this.#store.add(key, -1, { ttlMs: this.#ttlMs });
+    // The window has ended meanwhile: the next one begins with nothing.
+    if (left < 0) await this.#store.delete(key);
   }
 
   /** The failures that count now. */

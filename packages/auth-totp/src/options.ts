@@ -15,8 +15,8 @@ export interface TotpOptions {
    */
   readonly key?: KeySource | readonly KeySource[] | undefined;
   /**
-   * The claim that holds a user's secret in base32, as an earlier factor such as a directory tells it. It is taken out of the user's claims once
-   * this factor is proven. Absent: secrets are in the store.
+   * The claim that holds a user's secret in base32, as an earlier factor such as a directory tells it. Users never have it
+   * among their claims, whichever factors let them in. Absent: secrets are in the store.
    */
   readonly claim?: string | undefined;
   /**

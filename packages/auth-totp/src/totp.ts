@@ -1,4 +1,5 @@
 import { definePlugin, isMemoryStore, Store, type Logger, type PluginFactory } from "@sluice/core";
+import { Appended } from "./append.ts";
 import { TotpEnrolment } from "./enrolment.ts";
 import { Keyring } from "./keyring.ts";
 import { totpMethod } from "./method.ts";
@@ -37,7 +38,13 @@ export const totp: PluginFactory<TotpOptions> = definePlugin({
       log.warn(`${lost} are kept in memory and lost with the process; list a store such as @sluice/store-lmdb first`);
     }
     if (stored !== undefined) await tellOfMissingKeys(stored, keyring, log);
-    host.authenticate(totpMethod({ ...parts, secrets }));
+    const appended = new Appended({ ...parts, secrets });
+    host.authenticate(totpMethod({ ...parts, secrets }, appended));
+    host.afterLogin((login, verdict) => {
+      appended.judged(login, verdict).catch((error: unknown) => {
+        log.warn({ err: error }, "The store failed: looks for codes behind passwords are counted wrongly");
+      });
+    });
     host.services.provide(TotpEnrolment, () => new Registrar({ ...parts, stored, keys: keyring.ids }));
   },
 });

@@ -1,13 +1,16 @@
 import {
   memoryStore,
+  proven,
   type AuthAttempt,
   type AuthMethod,
   type Detached,
+  type Mechanism,
   type Store,
   type UserDraft,
   type Verdict,
 } from "@sluice/core";
 import { authAttempt, capturedLog, type CapturedLog } from "@sluice/testing";
+import { Appended } from "../src/append.ts";
 import { codeOf, stepAt, type Secret } from "../src/code.ts";
 import { Keyring } from "../src/keyring.ts";
 import { totpMethod } from "../src/method.ts";
@@ -43,6 +46,8 @@ export interface Bench {
   /** Answers the prompt, and tells how many were shown. */
   login(answer: string, attempt?: Attempt): Promise<Verdict & { readonly asked: number }>;
   detach(password: string, attempt?: Attempt): Promise<Detached | undefined>;
+  /** Looks at a password, which is then judged so; by the attempt before the verdict in another mechanism. */
+  judged(password: string, verdict: Verdict, mechanism?: Mechanism): Promise<Detached | undefined>;
 }
 
 export function bench(options: TotpOptions = {}, store: Store = memoryStore(), clock = { now: start }): Bench {
@@ -54,7 +59,9 @@ export function bench(options: TotpOptions = {}, store: Store = memoryStore(), c
   const recovery = new RecoveryCodes(store, keyring);
   const parts = { settings, store, recovery, log, now: () => clock.now };
   const { claim } = settings;
-  const method = totpMethod({ ...parts, secrets: claim === undefined ? stored : new ClaimedSecrets(claim, settings) });
+  const all = { ...parts, secrets: claim === undefined ? stored : new ClaimedSecrets(claim, settings) };
+  const appended = new Appended(all);
+  const method = totpMethod(all, appended);
   const registrar = new Registrar({
     ...parts,
     stored: claim === undefined ? stored : undefined,
@@ -85,6 +92,14 @@ export function bench(options: TotpOptions = {}, store: Store = memoryStore(), c
     },
     async detach(password, attempt = {}) {
       return method.detach?.(attemptOf("password", { password }, attempt));
+    },
+    async judged(password, verdict, mechanism = "password") {
+      const attempt = attemptOf("password", { password }, {});
+      const detached = await method.detach?.(attempt);
+      await appended.judged({ ...attempt, mechanism }, verdict);
+      // Whatever is told later of the same connection is about another attempt.
+      await appended.judged(attempt, proven());
+      return detached;
     },
   };
 }

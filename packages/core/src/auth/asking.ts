@@ -10,6 +10,8 @@ export interface Judged {
   readonly verdict: Verdict;
   /** The factor before, where this one's answers came with its password. */
   readonly before?: Factor;
+  /** What a guard or a method threw, where that is why it is refused. */
+  readonly error?: unknown;
 }
 
 /** An attempt to prove a factor by what the client knows, rather than by a key. */

@@ -13,6 +13,13 @@ export function joined(name: string | undefined, drafts: readonly UserDraft[]): 
   };
 }
 
+/** What a factor says, without claims that are nobody's to see but the methods'. */
+export function withoutClaims(draft: UserDraft, secret: ReadonlySet<string>): UserDraft {
+  const { claims } = draft;
+  if (claims === undefined || secret.size === 0) return draft;
+  return { ...draft, claims: Object.fromEntries(Object.entries(claims).filter(([name]) => !secret.has(name))) };
+}
+
 /** The user that the factors make. @throws Error where `home` is no path */
 export function assemble(name: string, drafts: readonly UserDraft[]): User {
   const { home, groups = [], claims = {} } = joined(name, drafts);

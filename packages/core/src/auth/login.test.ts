@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { Connection } from "../connection.ts";
 import { memoryStore } from "../memory-store.ts";
 import { Writer } from "../protocol/writer.ts";
@@ -173,6 +173,26 @@ describe("A login by one factor", () => {
     expect(told.some(({ login }) => "draft" in login)).toBe(false);
   });
 
+  it.each<[string, AuthPolicy]>([
+    ["with the factor that they are for", [["users", "code"]]],
+    ["without it", [["users"]]],
+  ])("keeps claims that are secrets of a method from the user and from observers, %s", async (_, policy) => {
+    let seen: AuthAttempt<"keyboard-interactive"> | undefined;
+    const claims = { otp: "JBSWY3DP", mail: "a@b.c" };
+    const code: AuthMethod<"keyboard-interactive"> = {
+      name: "code",
+      mechanism: "keyboard-interactive",
+      secretClaims: ["otp"],
+      verify: (attempt) => ((seen = attempt), proven()),
+    };
+    const { decide, told } = bench([passwords("users", () => proven({ claims })), code as AuthMethod], { policy });
+    const answers = [await decide(password()), await decide(keyboard(async () => []))];
+    const user = { name: "alice", home: "/", groups: [], claims: { mail: "a@b.c" } };
+    expect(answers).toContainEqual({ is: "accepted", user });
+    expect(JSON.stringify(told.map(({ verdict }) => verdict))).not.toContain("JBSWY3DP");
+    if (policy[0]?.includes("code") === true) expect(seen?.draft.claims).toEqual(claims);
+  });
+
   it("shows guards and observers everything but the secret", async () => {
     const seen: Login[] = [];
     const guards = [(login: Login): void => void seen.push(login)];
@@ -261,6 +281,32 @@ describe("A login by one factor", () => {
     const login = new LoginProcess(setup, { ...connection, signal: leaving.signal });
     expect(await login.decide(password())).toMatchObject({ is: "disconnect" });
     expect(told).toBe(0);
+  });
+
+  it.each<[string, AuthRequest]>([
+    ["a password", password()],
+    ["a key", signed(ed25519("k"))],
+    ["a key that is asked for", query(ed25519("k"))],
+  ])("is told in the log once where %s could not be judged, with the error", async (_, request) => {
+    const lines: unknown[] = [];
+    const down = new Error("no directory server answers");
+    const note = (fields: unknown): void => void lines.push(fields);
+    const login = new LoginProcess(
+      {
+        limits: { authAttempts: 6, authRequests: 20, authRefusalMs: 0 },
+        throttle: throttle(),
+        signatureAlgorithms,
+        guards: [],
+        observers: [],
+        policy: new Policy(
+          [["users"], ["keys"]],
+          [passwords("users", () => Promise.reject(down)), keys("keys", () => Promise.reject(down))],
+        ),
+      },
+      { ...connection, log: { ...log, info: note, warn: note, debug: note, error: note } } as unknown as Connection,
+    );
+    expect(await login.decide(request)).toEqual(rejected("password", "publickey"));
+    expect(lines).toEqual([expect.objectContaining({ username: "alice", err: down })]);
   });
 
   it("is not changed by an observer that throws, and the next one is told all the same", async () => {
@@ -655,6 +701,38 @@ describe("keyboard-interactive", () => {
       { name: "Login", instruction: "Look at your phone", prompts: prompts(1).prompts },
       prompts(2),
     ]);
+  });
+
+  it("asks a name that has proven nothing when it is time for it, however long the method looked, and others at once", async () => {
+    vi.useFakeTimers();
+    try {
+      const code = codes("code", async ({ ask }) => {
+        await ask(prompts(1));
+        await ask(prompts(1));
+        return refused("wrong");
+      });
+      const policy = [["code"], ["users", "code"]];
+      const one = bench([code, passwords("users", () => proven())], { policy, limits: { authRefusalMs: 1000 } });
+      const answered: ((answers: readonly string[]) => void)[] = [];
+      const request = keyboard(() => new Promise((resolve) => void answered.push(resolve)));
+      void one.decide(request);
+      await vi.advanceTimersByTimeAsync(99);
+      expect(answered).toHaveLength(0);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(answered).toHaveLength(1);
+      answered[0]?.(["x"]);
+      await vi.advanceTimersByTimeAsync(99);
+      expect(answered).toHaveLength(1);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(answered).toHaveLength(2);
+      await one.decide(password());
+      void one.decide(request);
+      await vi.advanceTimersByTimeAsync(0);
+      expect(answered).toHaveLength(3);
+      one.login.end();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it("asks at most 16 questions at once", async () => {

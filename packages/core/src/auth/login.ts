@@ -1,6 +1,7 @@
 import type { Connection } from "../connection.ts";
 import type { Limits } from "../options.ts";
 import { ask, askForPassword, nobody, type Judged, type SecretAttempt } from "./asking.ts";
+import { withoutClaims } from "./draft.ts";
 import { keyRefused } from "./key-check.ts";
 import { refused, type AuthMethod, type Login, type PublicKey, type Verdict } from "./method.ts";
 import { canonicalName } from "./name.ts";
@@ -25,8 +26,8 @@ export interface LoginSetup {
   readonly observers: readonly ((login: Login, verdict: Verdict) => void)[];
 }
 
-/** Refused queries for keys wait for steps this many times shorter: a client makes one for each key it has. */
-const queryStep = 10;
+/** Refused queries for keys, and questions, wait for steps this many times shorter: a client makes a query for each key it has, and each login waits for its questions. */
+const shortStep = 10;
 
 const left: AuthAnswer = { is: "disconnect", reason: "The client has left" };
 const tooManyFailures: AuthAnswer = { is: "disconnect", reason: "Too many authentication failures" };
@@ -97,7 +98,7 @@ export class LoginProcess {
     if (request.mechanism === "none") return this.#rejected(false);
     if (request.mechanism === "hostbased") return this.#failed();
     const isQuery = request.mechanism === "publickey" && request.verifySignature === undefined;
-    turn.pad(isQuery ? authRefusalMs / queryStep : authRefusalMs);
+    turn.pad(isQuery ? authRefusalMs / shortStep : authRefusalMs);
     const { mechanism } = request;
     const login: Login = { mechanism, username, connection: this.#connection, factors: this.#progress.proven };
     // What was proven for one user name proves nothing for another (RFC 4252, section 5).
@@ -126,11 +127,12 @@ export class LoginProcess {
     // Before a method sees the key, which may change what it is shown.
     const { fingerprint } = key.certificate?.key ?? key;
     if (this.#usedKeys.has(fingerprint)) return this.#answerUsedKey(login, key, query);
-    const { method, verdict } = await this.#judge(login, () => this.#verify(login, key));
+    const judged = await this.#judge(login, () => this.#verify(login, key));
+    const { method, verdict } = judged;
     const use = { remoteAddress: this.#connection.remoteAddress, nowMs: Date.now() };
     const refusal = verdict.is === "proven" ? keyRefused(key, verdict.key, use) : undefined;
-    if (query) return this.#answerQuery(login, key, refusal ?? unproven(verdict));
-    if (verdict.is !== "proven") return this.#conclude(method, login, verdict);
+    if (query) return this.#answerQuery(login, key, refusal ?? unproven(verdict), judged.error);
+    if (verdict.is !== "proven") return this.#concludeAll(judged, login);
     if (refusal !== undefined) return this.#conclude(method, login, refused(refusal));
     // The key is authorised; only now is it worth parsing what a stranger sent.
     const signed = signatureHolds(() => request.verifySignature?.(key, verdict.key));
@@ -146,10 +148,14 @@ export class LoginProcess {
   }
 
   /** A query never binds an identity: only the key that signs does. */
-  #answerQuery(login: Login, key: PublicKey, refusal: string | undefined): AuthAnswer {
+  #answerQuery(login: Login, key: PublicKey, refusal: string | undefined, error?: unknown): AuthAnswer {
     if (refusal === undefined) return { is: "usable" };
     const { fingerprint } = key.certificate?.key ?? key;
     const fields = { username: login.username, fingerprint, reason: refusal };
+    if (error !== undefined) {
+      if (!this.#over.aborted) this.#connection.log.warn({ ...fields, err: error }, "A key was refused by an error");
+      return this.#rejected(false);
+    }
     // An agent may hold many plain keys, but a client with a certificate goes no further: what is wrong with it is told here or never.
     this.#connection.log[key.certificate === undefined ? "debug" : "info"](fields, "A key would not do");
     return this.#rejected(false);
@@ -160,9 +166,7 @@ export class LoginProcess {
       for (const guard of this.#setup.guards) await guard(login);
       return await verify();
     } catch (error) {
-      if (!this.#over.aborted)
-        this.#connection.log.warn({ err: error, username: login.username }, "A login was refused by an error");
-      return nobody(refused(error instanceof Error ? error.message : "A guard refused"));
+      return { ...nobody(refused(error instanceof Error ? error.message : "A guard refused")), error };
     }
   }
 
@@ -176,7 +180,14 @@ export class LoginProcess {
   #attempt(login: Login, request: PasswordRequest | InteractiveRequest, turn: Turn): SecretAttempt | string {
     const context = { ...login, signal: turn.signal, draft: this.#progress.draft };
     if (request.mechanism === "keyboard-interactive") {
-      return { ...context, mechanism: "keyboard-interactive", ask: asker(request, () => turn.heard()) };
+      // Who has proven a factor is known to exist.
+      const stepMs = login.factors.length > 0 ? 0 : this.#setup.limits.authRefusalMs / shortStep;
+      const asking = asker(
+        request,
+        () => turn.pause(stepMs),
+        () => turn.heard(),
+      );
+      return { ...context, mechanism: "keyboard-interactive", ask: asking };
     }
     const passwords = passwordsOf(request);
     return typeof passwords === "string" ? passwords : { ...context, mechanism: "password", ...passwords };
@@ -209,7 +220,7 @@ export class LoginProcess {
     return this.#concludeAll({ method, verdict }, login);
   }
 
-  #concludeAll({ method, verdict, before }: Judged, login: Login): AuthAnswer {
+  #concludeAll({ method, verdict, before, error }: Judged, login: Login): AuthAnswer {
     // The client has left: nobody has logged in, and nobody is told so.
     if (this.#over.aborted) return left;
     if (method !== undefined && verdict.is === "changeRequired") {
@@ -218,7 +229,7 @@ export class LoginProcess {
       return { is: "changeRequired", prompt: verdict.prompt };
     }
     if (method === undefined || verdict.is !== "proven") {
-      this.#tell(login, verdict);
+      this.#tell(login, verdict, error);
       return this.#failed();
     }
     return this.#prove(login, [...(before === undefined ? [] : [before]), { method, user: verdict.user }]);
@@ -238,8 +249,9 @@ export class LoginProcess {
       proofs.push({ ...login, mechanism: factor.method.mechanism, factors: further.proven });
     }
     this.#progress = further;
+    const { secretClaims } = this.#setup.policy;
     for (const [i, { user: draft }] of factors.entries()) {
-      this.#tell(proofs[i] ?? login, { is: "proven", user: draft });
+      this.#tell(proofs[i] ?? login, { is: "proven", user: withoutClaims(draft, secretClaims) });
     }
     const user = further.user();
     if (typeof user === "string" || !further.isComplete) return this.#rejected(true);
@@ -247,16 +259,13 @@ export class LoginProcess {
     return { is: "accepted", user };
   }
 
-  #tell(login: Login, verdict: Verdict): void {
+  #tell(login: Login, verdict: Verdict, error?: unknown): void {
     const { log } = this.#connection;
     const fields = { username: login.username, mechanism: login.mechanism, factors: login.factors };
     if (verdict.is === "proven") log.info(fields, "A factor was proven");
     else if (verdict.is === "changeRequired") log.info(fields, "The password has to be changed");
-    else
-      log.info(
-        { ...fields, reason: verdict.is === "refused" ? verdict.reason : "unknown to every method" },
-        "A login attempt failed",
-      );
+    else if (error !== undefined) log.warn({ ...fields, err: error }, "A login was refused by an error");
+    else log.info({ ...fields, reason: unproven(verdict) }, "A login attempt failed");
     for (const observe of this.#setup.observers) {
       try {
         observe(login, verdict);

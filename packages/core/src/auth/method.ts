@@ -152,6 +152,11 @@ export interface AuthMethod<M extends Mechanism = Mechanism> {
   /** The factor's name in policies. */
   readonly name: string;
   readonly mechanism: M;
+  /**
+   * Claims of other factors that hold secrets for this one. Methods find them in `attempt.draft`; the user, observers and logs never have them,
+   * whichever factors let the user in.
+   */
+  readonly secretClaims?: readonly string[];
   /** Resolves to a verdict. A rejection, or anything that is no verdict, is a refusal. */
   verify(attempt: AuthAttempt<M>): Verdict | Promise<Verdict>;
   /**

@@ -10,6 +10,8 @@ export interface KnownUser {
 
 /** Which factors suffice for whom, and which may come next. */
 export class Policy {
+  /** Claims that nobody is to see but the methods. */
+  readonly secretClaims: ReadonlySet<string>;
   readonly #default: AuthPolicy;
   readonly #users: ReadonlyMap<string, AuthPolicy>;
   readonly #groups: ReadonlyMap<string, AuthPolicy>;
@@ -22,6 +24,7 @@ export class Policy {
   constructor(policy: AuthPolicy | AuthPolicies | undefined, methods: readonly AuthMethod[]) {
     const { default: rest, users = {}, groups = {} } = checkPolicies(policy, methods);
     this.#methods = methods;
+    this.secretClaims = new Set(methods.flatMap((method) => method.secretClaims ?? []));
     this.#default = rest;
     this.#users = new Map(Object.entries(users));
     this.#groups = new Map(Object.entries(groups).map(([group, its]) => [group.normalize("NFC"), its]));

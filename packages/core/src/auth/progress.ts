@@ -1,5 +1,5 @@
 import type { User } from "../connection.ts";
-import { assemble, joined } from "./draft.ts";
+import { assemble, joined, withoutClaims } from "./draft.ts";
 import type { AuthMethod, Mechanism, UserDraft } from "./method.ts";
 import { canonicalName } from "./name.ts";
 import type { KnownUser, Policy } from "./policy.ts";
@@ -85,7 +85,11 @@ export class Progress {
   user(): User | string {
     if (this.#name === undefined) return "The factors belong to nobody";
     try {
-      return assemble(this.#name, this.#drafts);
+      const { secretClaims } = this.#policy;
+      return assemble(
+        this.#name,
+        this.#drafts.map((draft) => withoutClaims(draft, secretClaims)),
+      );
     } catch (error) {
       return `The user is not usable: ${error instanceof Error ? error.message : "unknown"}`;
     }

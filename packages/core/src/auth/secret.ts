@@ -24,15 +24,18 @@ export function passwordsOf(
 /**
  * The questions of one attempt.
  *
+ * @param due resolves when the client may be asked
  * @param answered called when the client has answered
  */
 export function asker(
   request: InteractiveRequest,
+  due: () => Promise<void>,
   answered: () => void,
 ): (questions: Questions) => Promise<readonly string[]> {
   return async (questions) => {
     if (questions.prompts.length > maxPrompts)
       throw new RangeError(`At most ${maxPrompts} prompts may be asked at once`);
+    await due();
     const answers = await request.ask(questions);
     answered();
     if (answers.length !== questions.prompts.length)

@@ -18,6 +18,12 @@ export class Turn {
     this.#stepMs = stepMs;
   }
 
+  /** Waits for whole steps of this length since the client was last heard, before it is asked. @throws what the signal was aborted with */
+  async pause(stepMs: number): Promise<void> {
+    if (stepMs > 0) await padded(this.#sinceMs, stepMs, this.signal);
+    this.signal.throwIfAborted();
+  }
+
   /** The client has answered a question: the time until then was its own. */
   heard(): void {
     this.#sinceMs = performance.now();
