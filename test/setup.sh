@@ -27,6 +27,7 @@ samba-ad-dc           # Active Directory's other implementation
 samba-ad-provision    # what a new domain is made from
 clamav-daemon         # clamd, which scans what a recipe sends it
 strace                # makes calls of the kernel fail
+xfsprogs              # mkfs.xfs: files that can share their content
 "
 names=$(printf '%s' "$packages" | sed 's/#.*//')
 

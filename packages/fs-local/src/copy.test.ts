@@ -32,6 +32,22 @@ describe.each(variants)("copying between open files $title", (variant) => {
     expect((await copyOf(1_000_000, 0, 0)).equals(content.subarray(1_000_000))).toBe(true);
   });
 
+  it("leaves the copy its own permissions, wider or narrower than the original's", async () => {
+    for (const [original, asked, mode] of [
+      [0o600, 0o666, 0o644],
+      [0o644, 0o600, 0o600],
+      [0o4755, 0o755, 0o755],
+    ] as const) {
+      fs.chmodSync(ground.host("source"), original);
+      const target = await ground.fs.open(at("/target"), forUpload, { mode: asked });
+      expect(await source.copyTo!(target, 0, 0, 0)).toBe(content.length);
+      await target.close("completed");
+      expect(fs.statSync(ground.host("target")).mode & 0o7777).toBe(mode);
+      expect(fs.readFileSync(ground.host("target")).equals(content)).toBe(true);
+      fs.unlinkSync(ground.host("target"));
+    }
+  });
+
   it("copies a range to a position", async () => {
     const copied = await copyOf(700_000, 600_001, 5);
     expect(copied.equals(Buffer.concat([Buffer.alloc(5), content.subarray(700_000, 1_300_001)]))).toBe(true);

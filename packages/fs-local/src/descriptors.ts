@@ -18,7 +18,7 @@ export function descriptorDirectory(fd: number): Directory {
 let ownDescriptors: string | undefined;
 
 /** The path of what a descriptor stands for. */
-function descriptorPath(fd: number): string {
+export function descriptorPath(fd: number): string {
   // What `/proc/self` leads to, read once: that link takes a fifth of the time of every call. By the number that this mount of
   // `/proc` knows the process by, which in a namespace of its own need not be `process.pid`.
   ownDescriptors ??= `/proc/${readlinkSync("/proc/self")}/fd`;

@@ -9,6 +9,7 @@ import {
 } from "@sluice/core";
 import { change, statsOf } from "./attributes.ts";
 import * as calls from "./calls.ts";
+import { clone } from "./clone.ts";
 import { entryPath, type Directory } from "./containment.ts";
 import { burstBytes, flush, readAt, readNow, writeAt, writeNow } from "./data.ts";
 import { requireOneName } from "./hardlinks.ts";
@@ -103,6 +104,9 @@ export class LocalFile implements FileHandle {
     const total = length === 0 ? available : Math.min(length, available);
     if (target instanceof LocalFile) {
       const to = await target.#identify();
+      const whole = total > 0 && total === from.size && targetPosition === 0;
+      const cloned = whole && signal?.aborted !== true ? await this.#cloneTo(target) : undefined;
+      if (cloned !== undefined) return cloned;
       const start = target.#flags.append ? to.size : targetPosition;
       if (from.key === to.key && start < position + total && position < start + total) {
         throw new SftpError("invalidParameter", "The ranges overlap");
@@ -118,6 +122,13 @@ export class LocalFile implements FileHandle {
       done += count;
     }
     return done;
+  }
+
+  /** Of an upload nobody else knows, so that nobody else can be writing to it. */
+  async #cloneTo(target: LocalFile): Promise<number | undefined> {
+    return target.#upload?.pending === true && target.#flags.write
+      ? clone(this.#tree, this.#fd, target.#fd)
+      : undefined;
   }
 
   async close(outcome: CloseOutcome): Promise<void> {
