@@ -18,7 +18,7 @@ import { Uploads } from "./upload.ts";
  * A directory of this machine as a file system: nothing outside of it can be reached through it, not by `..`, not by links,
  * and not while somebody renames directories and links underneath.
  *
- * @throws SetupError `ERR_SLUICE_FILE_SYSTEM_ROOT` if the root is missing or this machine cannot contain it;
+ * @throws SetupError `ERR_SLUICE_FILE_SYSTEM_ROOT` if the root is missing; `ERR_SLUICE_CONTAINMENT` if this machine cannot contain it;
  * `ERR_SLUICE_OPTIONS` for options that are wrong.
  *
  * @example
@@ -59,7 +59,7 @@ function createSource(settings: LocalFilesSettings): FileSystemSource {
 
 function cannotContain(missing: string): SetupError {
   return new SetupError(
-    "ERR_SLUICE_FILE_SYSTEM_ROOT",
+    "ERR_SLUICE_CONTAINMENT",
     `fs-local: cannot contain a directory on this machine, ${missing}: run it on Linux with /proc, ` +
       `or set containment to "best-effort" for development`,
   );

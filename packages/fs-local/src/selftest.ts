@@ -22,13 +22,23 @@ export function missingForDescriptors(
   try {
     if (errnoOfCall(() => fs.readSync(fd, Buffer.alloc(1))) !== "EBADF") return "the kernel does not know O_PATH";
     const own = fs.fstatSync(fd);
-    const seen = fs.statSync(`${proc}/self/fd/${fd}/.`, { throwIfNoEntry: false });
+    const path = pathOf(fd, proc);
+    const seen = path === undefined ? undefined : fs.statSync(`${path}/.`, { throwIfNoEntry: false });
     if (seen?.dev !== own.dev || seen.ino !== own.ino) return `${proc}/self/fd does not lead to open directories`;
-    const refused = errnoOfCall(() => fs.closeSync(fs.openSync(`${proc}/self/fd/${fd}/self`, enterFlags)));
+    const refused = errnoOfCall(() => fs.closeSync(fs.openSync(`${path}/self`, enterFlags)));
     if (refused !== "ENOTDIR" && refused !== "ELOOP") return "the kernel follows a link in spite of O_NOFOLLOW";
     return undefined;
   } finally {
     fs.closeSync(fd);
+  }
+}
+
+/** As containment spells it: by the process's own number. */
+function pathOf(fd: number, proc: string): string | undefined {
+  try {
+    return `${proc}/${fs.readlinkSync(`${proc}/self`)}/fd/${fd}`;
+  } catch {
+    return undefined;
   }
 }
 
