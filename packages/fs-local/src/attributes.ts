@@ -8,18 +8,16 @@ import type { Tree } from "./tree.ts";
 
 /** What the disk says, in the words of SFTP. */
 export function statsOf(stats: NodeStats): Stats {
-  const facts = {
-    type: typeOf(stats),
-    size: stats.size,
-    mode: stats.mode & 0o7777,
-    uid: stats.uid,
-    gid: stats.gid,
-    atimeMs: toMicrosecond(stats.atimeMs),
-    mtimeMs: toMicrosecond(stats.mtimeMs),
-    linkCount: stats.nlink,
-  };
+  const { size, uid, gid, nlink: linkCount } = stats;
+  const type = typeOf(stats);
+  const mode = stats.mode & 0o7777;
+  const atimeMs = toMicrosecond(stats.atimeMs);
+  const mtimeMs = toMicrosecond(stats.mtimeMs);
   // 0 is how a file system says that it does not keep the time of creation.
-  return stats.birthtimeMs > 0 ? { ...facts, birthtimeMs: toMicrosecond(stats.birthtimeMs) } : facts;
+  if (stats.birthtimeMs <= 0) return { type, size, mode, uid, gid, atimeMs, mtimeMs, linkCount };
+  // Written out twice: each copy made by spreading is of a kind of its own to V8, and reading it costs more than the look at the disk.
+  const birthtimeMs = toMicrosecond(stats.birthtimeMs);
+  return { type, size, mode, uid, gid, atimeMs, mtimeMs, linkCount, birthtimeMs };
 }
 
 /**
