@@ -106,6 +106,14 @@ describe.each((["openssh", "paramiko", "asyncssh"] as const).filter((client) => 
       expect(await login(client, { port, user: "bob", key: key(), certificate })).toMatchObject({ loggedIn: false });
     });
 
+    it("logs in by a certificate for as many principals as ssh-keygen takes, which take 12 KiB", async () => {
+      const others = Array.from({ length: 255 }, (_, i) => `service-${i}-of-the-department@hosts.example.org`);
+      const certificate = await certify("ed25519", `${client}-many`, ["-n", [...others, user].join(",")], "rsa-ca");
+      expect((await readFile(certificate, "utf8")).length).toBeGreaterThan(12_000);
+      const port = await trusting();
+      expect(await login(client, { port, user, key: key(), certificate })).toMatchObject({ loggedIn: true });
+    });
+
     it("does not log in by its plain key, nor by a certificate of another authority", async () => {
       const port = await trusting();
       expect(await login(client, { port, user, key: key() })).toMatchObject({ loggedIn: false });

@@ -82,15 +82,15 @@ describe("readPublicKey", () => {
     );
   });
 
-  it("looks at no certificate over 8,192 bytes", () => {
+  it("looks at no certificate over 30 KiB", () => {
     const key = madeKey();
     const sized = (reserved: number): Buffer => madeCertificate(key, key, { reserved: Buffer.alloc(reserved) });
     const empty = sized(0).length;
     const algorithm = certificateType("ssh-ed25519");
-    expect(readPublicKey(sized(8192 - empty), algorithm, userAlgorithms)).toMatchObject({
+    expect(readPublicKey(sized(30_720 - empty), algorithm, userAlgorithms)).toMatchObject({
       certificate: { serial: 1n },
     });
-    expect(readPublicKey(sized(8193 - empty), algorithm, userAlgorithms)).toBe("The key is too large");
+    expect(readPublicKey(sized(30_721 - empty), algorithm, userAlgorithms)).toBe("The key is too large");
   });
 
   it("refuses signatures by SHA-1", () => {

@@ -9,8 +9,8 @@ import type { Certificate, PublicKey } from "./method.ts";
 
 /** Largest key blob looked at: an RSA key of 16,384 bits has about 2 KiB. */
 const maxBlobBytes = 4096;
-/** A certificate holds two keys and a signature, and names. */
-const maxCertificateBytes = 8192;
+/** A certificate holds two keys and a signature, and names. It comes in one packet with a signature of its own, of which 32 KiB are looked at. */
+const maxCertificateBytes = 30 * 1024;
 
 /**
  * Reads what the client sent as its key. Of a plain key only the type is looked at: the rest is parsed when the key is known to be authorised. A

@@ -48,7 +48,9 @@ export class Rate {
 /** Answers why a message may not be served, or nothing. */
 export type Rule = (protocol: Ssh2Protocol, payload: Buffer, state: GuardState) => string | undefined;
 
-const maxAuthPayloadBytes = 8 * 1024;
+/** Certificates hold as many as 256 names. ssh2 takes no packet over 35,000 bytes, which is what everybody has to take (RFC 4253, section 6.1). */
+const maxAuthPayloadBytes = 32 * 1024;
+const maxExtInfoBytes = 8 * 1024;
 const maxUsernameBytes = 255;
 const maxAnswers = 16;
 /** ssh2 announces this size for the packets that it takes (RFC 4254, section 5.1). */
@@ -108,9 +110,7 @@ function extInfo(_protocol: Ssh2Protocol, payload: Buffer, state: GuardState): s
   if (state.extInfo > 1) return "EXT_INFO came twice";
   const reader = new Reader(payload, 1);
   // Each extension takes at least its two lengths: a count that the packet cannot hold is not looped over.
-  return payload.length > maxAuthPayloadBytes || reader.u32() * 8 > reader.remaining
-    ? "EXT_INFO is too large"
-    : undefined;
+  return payload.length > maxExtInfoBytes || reader.u32() * 8 > reader.remaining ? "EXT_INFO is too large" : undefined;
 }
 
 function kexInit(protocol: Ssh2Protocol, _payload: Buffer, state: GuardState): string | undefined {
