@@ -11,13 +11,14 @@ export {
   type RecordHead,
   type RecordType,
 } from "./record.ts";
+export { filesOf, type SourceFile } from "./files.ts";
+export { keyBeside, verifyLog, type Damage, type Verification, type VerifyOptions } from "./verify.ts";
 export {
-  filesOf,
-  keyBeside,
-  verifyLog,
-  type Damage,
-  type SourceFile,
-  type Verification,
-  type VerifyOptions,
-} from "./verify.ts";
-export { matches, pathsOfRecord, readRecords, type Found, type Query } from "./search.ts";
+  matches,
+  pathsOfRecord,
+  readRecords,
+  readRecordsFrom,
+  type Found,
+  type Query,
+  type ReadOptions,
+} from "./search.ts";

@@ -1,5 +1,6 @@
 import { open, type FileHandle } from "node:fs/promises";
-import type { Readable } from "node:stream";
+import type { Readable as Stream } from "node:stream";
+import { setTimeout } from "node:timers/promises";
 import { createGunzip } from "node:zlib";
 import { maxLineBytes } from "./line.ts";
 
@@ -15,14 +16,18 @@ export interface Line {
   readonly whole: boolean;
 }
 
+/** A file to be read, and whether a server may be writing it. */
+interface Readable {
+  readonly path: string;
+  readonly compressed: boolean;
+  readonly live?: boolean;
+}
+
 /** Reads a file line by line, compressed or not, from a byte of what was written into it. */
-export async function* readLines(
-  file: { readonly path: string; readonly compressed: boolean },
-  from = 0,
-): AsyncGenerator<Line> {
+export async function* readLines(file: Readable, from = 0): AsyncGenerator<Line> {
   const { handle, compressed } = await opened(file);
   const raw = handle.createReadStream(compressed ? {} : { start: from });
-  const stream: Readable = compressed ? raw.pipe(createGunzip()) : raw;
+  const stream: Stream = compressed ? raw.pipe(createGunzip()) : raw;
   if (stream !== raw) raw.once("error", (error) => stream.destroy(error));
   let skip = compressed ? from : 0;
   let rest: Buffer[] = [];
@@ -57,18 +62,32 @@ export async function* readLines(
   }
 }
 
+/** While a log is rotated, there is no live file for a moment; if there is none for longer, somebody has taken it away. */
+const absentMs = [5, 20, 75] as const;
+
 /** A file that was just rotated may be compressed between the moment it was found and this one. */
-async function opened(file: {
-  readonly path: string;
+async function opened({ path, compressed, live }: Readable): Promise<{
+  readonly handle: FileHandle;
   readonly compressed: boolean;
-}): Promise<{ readonly handle: FileHandle; readonly compressed: boolean }> {
+}> {
+  for (const wait of live === true ? absentMs : []) {
+    const handle = await openIfThere(path);
+    if (handle !== undefined) return { handle, compressed };
+    await setTimeout(wait);
+  }
+  const plain = await openIfThere(path);
+  if (plain !== undefined) return { handle: plain, compressed };
+  const handle = compressed || live === true ? undefined : await openIfThere(`${path}.gz`);
+  // Says what the system says.
+  return handle === undefined ? { handle: await open(path), compressed } : { handle, compressed: true };
+}
+
+async function openIfThere(path: string): Promise<FileHandle | undefined> {
   try {
-    return { handle: await open(file.path), compressed: file.compressed };
+    return await open(path);
   } catch (error) {
-    if (file.compressed || (error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-    const handle = await open(`${file.path}.gz`).catch(() => undefined);
-    if (handle === undefined) throw error;
-    return { handle, compressed: true };
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    return undefined;
   }
 }
 

@@ -12,16 +12,19 @@ import {
   statSync,
   symlinkSync,
   truncateSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { createInterface } from "node:readline";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { describe, expect, it, onTestFinished } from "vitest";
 import { logOptions, openLog, recordsIn, scratch } from "../test/fixture.ts";
 import { AuditLog } from "./log.ts";
 import type { RecordBody } from "./record.ts";
-import { filesOf, keyBeside, verifyLog, type Verification } from "./verify.ts";
+import { filesOf } from "./files.ts";
+import { readRecords } from "./search.ts";
+import { keyBeside, verifyLog, type Verification } from "./verify.ts";
 
 const record = (i: number): RecordBody => ({
   type: "log",
@@ -102,6 +105,47 @@ describe("a log", () => {
       .toString()
       .split("\n", 1)[0]!;
     expect(JSON.parse(first)).toMatchObject({ type: "log", event: "rotated", seq: found.first });
+  });
+
+  it("removes rotated files whose last record is too old, the oldest first, and says which", async () => {
+    const file = join(scratch(), "audit.jsonl");
+    const day = 86_400_000;
+    const archive = { compress: false, maxFiles: 100, maxAgeMs: 7 * day };
+    const { log } = await openLog(logOptions(file, { rotateBytes: 4096, archive }));
+    while (filesOf(file).length < 5) log.append(record(0));
+    const [first, second, third] = filesOf(file).map(({ path }) => path);
+    const age = (path: string, days: number): void => utimesSync(path, 0, (Date.now() - days * day) / 1000);
+    age(first!, 9);
+    age(second!, 8);
+    age(third!, 6);
+    const count = filesOf(file).length;
+    while (filesOf(file)[0]!.path !== third) log.append(record(0));
+    log.finish({ type: "log", event: "stop" });
+    expect(filesOf(file)).toHaveLength(count - 1);
+    expect(recordsIn(file).find(({ event }) => event === "retired")).toMatchObject({
+      files: [basename(first!), basename(second!)],
+      upTo: filesOf(file)[0]!.first! - 1,
+    });
+    const found = await verified(file);
+    expect(found).toMatchObject({ damage: undefined, retiredTo: found.first - 1 });
+  });
+
+  it("is read and verified as a whole where it is rotated after its files were listed", async () => {
+    const file = join(scratch(), "audit.jsonl");
+    const { log } = await openLog(logOptions(file, { rotateBytes: 4096 }));
+    while (filesOf(file).length < 2) log.append(record(0));
+    const listed = filesOf(file);
+    while (filesOf(file).length < 5) log.append(record(0));
+    log.finish({ type: "log", event: "stop" });
+    const { last } = await verified(file);
+    expect(await verifyLog(listed)).toMatchObject({ damage: undefined, first: 1, last });
+    for (const after of [0, 3, listed.at(0)!.first! + 20]) {
+      const read: number[] = [];
+      for await (const found of readRecords(listed, { after })) read.push(found.record.seq);
+      expect(read).toEqual(Array.from({ length: last - after }, (_, i) => after + 1 + i));
+    }
+    const named = listed.map(({ path, compressed }) => ({ path, compressed }));
+    expect((await verifyLog(named)).damage?.what).toMatch(/are missing/);
   });
 
   it("rotates by age", async () => {

@@ -1,7 +1,7 @@
 import { unseal } from "./line.ts";
+import { linesOf, type SourceFile } from "./files.ts";
 import { readLines } from "./lines.ts";
 import type { AuditRecord } from "./record.ts";
-import type { SourceFile } from "./verify.ts";
 
 /** What records are looked for; each that is given must hold. */
 export interface Query {
@@ -44,15 +44,36 @@ export interface Found {
   readonly end: number;
 }
 
-/** Reads the records of a file; lines that are none are counted and passed over: `verifyLog` says what is wrong with them. */
+/** What is read of a log. */
+export interface ReadOptions {
+  /** Records up to this `seq` are passed over. @default 0 */
+  readonly after?: number;
+  /** The first of the files that is read; those before it are known to be there. @default the one in which `after` is */
+  readonly start?: number;
+  /** Told of each line that is no record, and of each file that cannot be read to its end: `verifyLog` says what is wrong with them. */
+  readonly damaged?: () => void;
+}
+
+/** Reads the records of files, oldest first; what is rotated away meanwhile is read with them. */
 export async function* readRecords(
-  file: SourceFile,
-  options: { readonly from?: number; readonly damaged?: () => void } = {},
+  source: SourceFile | readonly SourceFile[],
+  { after = 0, start, damaged }: ReadOptions = {},
 ): AsyncGenerator<Found> {
-  for await (const { bytes, whole, end } of readLines(file, options.from)) {
-    if (!whole) return;
-    const { record } = unseal(bytes);
-    if (record === undefined) options.damaged?.();
-    else yield { record, line: bytes.toString("utf8"), end };
+  const files = [source].flat();
+  const holding = files.findLastIndex(({ first }) => first !== undefined && first <= after + 1);
+  for await (const { bytes, whole, end, file, problem } of linesOf(files, start ?? Math.max(holding, 0))) {
+    const record = whole ? unseal(bytes).record : undefined;
+    if (record !== undefined && record.seq > after) yield { record, line: bytes.toString("utf8"), end };
+    // The end of a file that is being written is not yet a line.
+    const unfinished = !whole && problem === undefined && file.live === true;
+    if (record === undefined && !unfinished) damaged?.();
+  }
+}
+
+/** Reads the records of one file from a byte of it on: how whoever follows a log goes on. */
+export async function* readRecordsFrom(file: SourceFile, from: number): AsyncGenerator<Found> {
+  for await (const { bytes, whole, end } of readLines(file, from)) {
+    const record = whole ? unseal(bytes).record : undefined;
+    if (record !== undefined) yield { record, line: bytes.toString("utf8"), end };
   }
 }

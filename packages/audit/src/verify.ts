@@ -1,16 +1,10 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import type { KeyObject } from "node:crypto";
-import { beside, rotatedFiles } from "./catalog.ts";
+import { beside } from "./catalog.ts";
+import { linesOf, type SourceFile } from "./files.ts";
 import { checkpointHolds, fingerprintOfKey, readPublicKey } from "./key.ts";
 import { noHash, unseal } from "./line.ts";
-import { readLines } from "./lines.ts";
 import type { AuditRecord } from "./record.ts";
-
-/** A file of a log, to be read. */
-export interface SourceFile {
-  readonly path: string;
-  readonly compressed: boolean;
-}
 
 /** The first thing that is not as it was written. */
 export interface Damage {
@@ -46,13 +40,6 @@ export interface VerifyOptions {
   readonly head?: string;
 }
 
-/** The files of a log, oldest first: the rotated ones and the one that is written. A path of a rotated file is that file alone. */
-export function filesOf(path: string): readonly SourceFile[] {
-  const live =
-    statSync(path, { throwIfNoEntry: false }) === undefined ? [] : [{ path, compressed: path.endsWith(".gz") }];
-  return [...rotatedFiles(path), ...live];
-}
-
 /** The public key that stands beside a log, PEM; `undefined` where there is none. */
 export function keyBeside(path: string): string | undefined {
   try {
@@ -68,42 +55,22 @@ export function keyBeside(path: string): string | undefined {
  */
 export async function verifyLog(files: readonly SourceFile[], options: VerifyOptions = {}): Promise<Verification> {
   const chain = new Chain((options.keys ?? []).map(readPublicKey), options.head);
-  let lines = 0;
-  for (const file of files) {
-    lines = 0;
-    for await (const { bytes, number, whole } of readLinesOf(file)) {
-      lines = number;
-      if (typeof bytes === "string") return chain.result({ file: file.path, line: number, what: bytes });
-      if (!whole) return chain.result({ file: file.path, line: number, what: unfinished(bytes) });
-      const opened = unseal(bytes);
-      const what = opened.record === undefined ? opened.problem : chain.add(opened.record);
-      if (what !== undefined) return chain.result({ file: file.path, line: number, what });
-    }
+  let last = { file: files.at(-1)?.path ?? "", line: 0 };
+  for await (const { bytes, number, whole, file, problem } of linesOf(files)) {
+    last = { file: file.path, line: number };
+    const unread = problem ?? (whole ? undefined : unfinished(bytes));
+    if (unread !== undefined) return chain.result({ ...last, what: unread });
+    const opened = unseal(bytes);
+    const what = opened.record === undefined ? opened.problem : chain.add(opened.record);
+    if (what !== undefined) return chain.result({ ...last, what });
   }
-  return chain.end(files.at(-1)?.path ?? "", lines);
+  return chain.end(last.file, last.line);
 }
 
 function unfinished(bytes: Buffer): string {
   return unseal(bytes).record === undefined
     ? "the line is not finished: a crash has torn it, or somebody has cut it"
     : "the line does not end with a newline";
-}
-
-/** Lines, or in place of the bytes why there are no more. */
-async function* readLinesOf(
-  file: SourceFile,
-): AsyncGenerator<{ readonly bytes: Buffer | string; readonly number: number; readonly whole: boolean }> {
-  let number = 0;
-  try {
-    for await (const line of readLines(file)) {
-      number = line.number;
-      yield line;
-    }
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code?.startsWith("Z_") !== true) throw error;
-    yield { bytes: `the compressed file is damaged: ${(error as Error).message}`, number: number + 1, whole: false };
-  }
 }
 
 class Chain {

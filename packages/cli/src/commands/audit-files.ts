@@ -25,7 +25,7 @@ function mustBeFile(name: string): void {
 }
 
 /** The number of the first record that can be read: damaged files stay in the order that they were named in. */
-export async function firstOf(file: SourceFile): Promise<number> {
+async function firstOf(file: SourceFile): Promise<number> {
   try {
     for await (const { record } of readRecords(file)) return record.seq;
   } catch (error) {

@@ -1,14 +1,11 @@
-import { filesOf, matches, readRecords, type Found, type Query, type SourceFile } from "@sluice/audit";
-import { statSync } from "node:fs";
-import { setTimeout } from "node:timers/promises";
+import { matches, readRecords, type Found, type Query, type SourceFile } from "@sluice/audit";
 import { Failure, reasonOf } from "../failure.ts";
 import { globMatcher } from "./audit-glob.ts";
-import { filesNamed, firstOf } from "./audit-files.ts";
+import { filesNamed } from "./audit-files.ts";
+import { follow } from "./audit-follow.ts";
 import { lineFor, palette } from "./audit-line.ts";
 import type { SearchArguments, TailArguments } from "./audit.ts";
 
-/** How often a file that is followed is looked at. */
-const followMs = 250;
 const maxTail = 100_000;
 
 /** `sluice audit search`. */
@@ -16,9 +13,8 @@ export async function search(names: readonly string[], options: SearchArguments)
   const query = queryOf(options);
   const print = printer(options.json ?? false);
   const damage = { lines: 0 };
-  for (const file of await filesNamed(names, false)) {
-    for await (const found of records(file, damage)) if (matches(found.record, query)) print(found);
-  }
+  for await (const found of records(await filesNamed(names, false), damage))
+    if (matches(found.record, query)) print(found);
   warn(damage.lines, names[0] ?? "");
 }
 
@@ -30,78 +26,32 @@ export async function tail(name: string, options: TailArguments): Promise<void> 
   }
   const print = printer(options.json ?? false);
   const damage = { lines: 0 };
-  const files = await filesNamed([name], false);
-  let place = placeOf(name);
-  let last: Found[] = [];
-  for (const file of files.toReversed()) {
-    const mine: Found[] = [];
-    for await (const found of records(file, damage)) {
-      mine.push(found);
-      if (mine.length > Math.max(count, 1)) mine.shift();
-    }
-    if (file.path === name) place = { ...place, offset: mine.at(-1)?.end ?? 0 };
-    last = [...mine, ...last];
-    if (last.length >= count) break;
-  }
+  const last = await lastOf(await filesNamed([name], false), count, damage);
   for (const found of count === 0 ? [] : last.slice(-count)) print(found);
   warn(damage.lines, name);
-  if (options.follow === true) await follow(name, { ...place, seq: last.at(-1)?.record.seq ?? 0 }, print);
+  if (options.follow === true) await follow(name, last.at(-1)?.record.seq ?? 0, print);
 }
 
-interface Place {
-  readonly inode: number;
-  readonly offset: number;
-}
-
-function placeOf(name: string): Place {
-  return { inode: statSync(name, { throwIfNoEntry: false })?.ino ?? 0, offset: 0 };
-}
-
-/** Prints what is written until the process is ended, through rotations. */
-async function follow(
-  name: string,
-  from: Place & { readonly seq: number },
-  print: (found: Found) => void,
-): Promise<never> {
-  let { inode, offset, seq } = from;
-  for (;;) {
-    const stats = statSync(name, { throwIfNoEntry: false });
-    const rotated = stats?.ino !== inode;
-    if (rotated || stats.size > offset) {
-      // After a rotation, what is left of the files before comes first.
-      const files: readonly SourceFile[] = rotated ? await filesAfter(name, seq) : [{ path: name, compressed: false }];
-      for (const file of files) {
-        if (rotated) offset = 0;
-        for await (const found of records(file, { lines: 0 }, offset)) {
-          offset = found.end;
-          if (found.record.seq <= seq) continue;
-          seq = found.record.seq;
-          print(found);
-        }
-      }
-      inode = stats?.ino ?? 0;
+/** At least the last records, one if none is wanted: from as many files as are needed for them. */
+async function lastOf(files: readonly SourceFile[], count: number, damage: { lines: number }): Promise<Found[]> {
+  const wanted = Math.max(count, 1);
+  let last: Found[] = [];
+  for (let start = files.length - 1; start >= 0 && last.length < wanted; start--) {
+    const mine: Found[] = [];
+    for await (const found of records(files.slice(0, start + 1), damage, start)) {
+      mine.push(found);
+      if (mine.length > wanted) mine.shift();
     }
-    await setTimeout(followMs);
+    last = [...mine, ...last];
   }
+  return last;
 }
 
-/** The files in which records after `seq` are. */
-async function filesAfter(name: string, seq: number): Promise<readonly SourceFile[]> {
-  const files = filesOf(name);
-  for (let i = files.length - 1; i > 0; i--) {
-    const file = files[i];
-    // A file that was only just begun has no first record yet.
-    const first = file === undefined ? 0 : await firstOf(file);
-    if (first > 0 && first <= seq + 1) return files.slice(i);
-  }
-  return files;
-}
-
-async function* records(file: SourceFile, damage: { lines: number }, from = 0): AsyncGenerator<Found> {
+async function* records(files: readonly SourceFile[], damage: { lines: number }, start = 0): AsyncGenerator<Found> {
   try {
-    yield* readRecords(file, { from, damaged: () => void (damage.lines += 1) });
+    yield* readRecords(files, { start, damaged: () => void (damage.lines += 1) });
   } catch (error) {
-    throw new Failure(`${file.path}: ${reasonOf(error)}`, error);
+    throw new Failure(`${files.at(-1)?.path ?? ""}: ${reasonOf(error)}`, error);
   }
 }
 
