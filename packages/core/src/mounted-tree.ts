@@ -49,7 +49,7 @@ export class MountedTree implements FileSystem {
     if (place !== undefined) {
       try {
         for await (const batch of place.mount.fs.list(place.path))
-          yield batch.filter((entry) => !names.has(entry.name));
+          yield names.size === 0 ? batch : batch.filter((entry) => !names.has(entry.name));
       } catch (error) {
         // A directory that leads to a mount need not exist in the file system around it.
         if (!(this.#points.has(path) && isMissing(error))) throw error;
