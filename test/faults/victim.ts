@@ -12,12 +12,15 @@ import { SftpClient } from "@sluice/testing";
 import { kill, killLeftovers, start } from "../interop/process.ts";
 
 const program = fileURLToPath(new URL("server.mjs", import.meta.url));
-const password = "correct horse battery staple";
+/** What logs in to every server here, by any name. */
+export const password = "correct horse battery staple";
 
 /** Where a test's files are: gone with `remove`. */
 export interface Ground {
   readonly directory: string;
   readonly hostKeyFile: string;
+  /** The host key as clients know it. */
+  readonly hostKey: string;
   /** Ends every server that still runs, too. */
   remove(): Promise<void>;
 }
@@ -25,10 +28,12 @@ export interface Ground {
 export function makeGround(): Ground {
   const directory = realpathSync(mkdtempSync(join(os.tmpdir(), "sluice-faults-")));
   const hostKeyFile = join(directory, "host-key");
-  writeFileSync(hostKeyFile, generateHostKey().privateKey, { mode: 0o600 });
+  const { privateKey, publicKey } = generateHostKey();
+  writeFileSync(hostKeyFile, privateKey, { mode: 0o600 });
   return {
     directory,
     hostKeyFile,
+    hostKey: publicKey,
     async remove() {
       await killLeftovers();
       rmSync(directory, { recursive: true, force: true });
@@ -39,6 +44,7 @@ export function makeGround(): Ground {
 /** A server in a process of its own. */
 export interface Victim {
   readonly pid: number;
+  readonly port: number;
   /** Logs in and opens a session. */
   client(): Promise<SftpClient>;
   /** Kills it without a word, and waits until it is gone. */
@@ -66,6 +72,7 @@ export async function startVictim(
   const port = Number(value);
   return {
     pid: child.pid ?? 0,
+    port,
     async client() {
       const socket = connectTcp({ host: "127.0.0.1", port, noDelay: true });
       await once(socket, "connect");
