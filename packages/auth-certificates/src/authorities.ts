@@ -10,6 +10,7 @@ export interface Authorities {
 
 const authorityFile: FileKind<readonly PublicKey[]> = {
   name: "authorities",
+  option: "authorities",
   maxBytes: 2 ** 20,
   parse(bytes) {
     const keys = textLines(bytes).map(({ line, text }) => {
@@ -31,11 +32,14 @@ const authorityFile: FileKind<readonly PublicKey[]> = {
  * @throws SetupError `ERR_SLUICE_CERTIFICATES` that names the entry
  */
 export async function readAuthorities(entries: readonly string[], log: Logger): Promise<Authorities> {
-  const lines = entries.filter(isLine).map(parseLine);
+  const lines = entries.flatMap((entry, i) => (isLine(entry) ? [parseLine(entry, i)] : []));
   const files: WatchedFile<readonly PublicKey[]>[] = [];
   const close = async (): Promise<void> => void (await Promise.all(files.map((file) => file.close())));
   try {
-    for (const path of entries) if (!isLine(path)) files.push(await WatchedFile.open(path, authorityFile, log));
+    for (const [i, path] of entries.entries()) {
+      const kind = { ...authorityFile, option: `authorities.${i}` };
+      if (!isLine(path)) files.push(await WatchedFile.open(path, kind, log));
+    }
   } catch (error) {
     await close();
     throw error;
@@ -50,11 +54,11 @@ function isLine(entry: string): boolean {
   return /^\s*(ssh-|ecdsa-|sk-)\S+\s+\S/.test(entry);
 }
 
-function parseLine(entry: string): PublicKey {
+function parseLine(entry: string, i: number): PublicKey {
   try {
     return parsePublicKey(entry);
   } catch (error) {
     const why = error instanceof Error ? error.message : "malformed";
-    throw new SetupError("ERR_SLUICE_CERTIFICATES", `authorities: ${why}`, { cause: error });
+    throw new SetupError("ERR_SLUICE_CERTIFICATES", `authorities.${i}: ${why}`, { cause: error });
   }
 }

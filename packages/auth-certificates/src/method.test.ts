@@ -32,7 +32,7 @@ const sample = (username: string, key: PublicKey): { username: string; credentia
 runSuite(
   "the method certificate",
   authMethodSuite<"publickey">({
-    skip: {
+    except: {
       "odd credentials are answered, and never proven":
         "they change the blob alone, which core has read: the method is shown the certificate",
     },
@@ -156,7 +156,7 @@ describe("authorities", () => {
 
   it("are not read from a malformed line or a file that is not there", async () => {
     await expect(readAuthorities(["ssh-ed25519 AAAA"], capturedLog())).rejects.toThrow(
-      "authorities: The key cannot be used",
+      "authorities.0: The key cannot be used",
     );
     await expect(readAuthorities(["./missing.pub"], capturedLog())).rejects.toThrow("there is no such file");
   });

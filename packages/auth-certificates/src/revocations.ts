@@ -18,6 +18,7 @@ export function openRevocations(path: string, log: Logger, pollMs?: number): Pro
   let wasEmpty = true;
   const kind = {
     name: "revocations",
+    option: "revoked",
     maxBytes: 16 * 2 ** 20,
     parse(bytes: Buffer): Revocations {
       // Whoever writes a file in place empties it first.

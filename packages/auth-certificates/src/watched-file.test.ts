@@ -8,6 +8,7 @@ import { WatchedFile } from "./watched-file.ts";
 
 const numbers = {
   name: "numbers",
+  option: "file",
   maxBytes: 2 ** 20,
   parse(bytes: Buffer): number {
     const number = Number(bytes.toString());

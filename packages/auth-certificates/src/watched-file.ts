@@ -6,6 +6,8 @@ import { SetupError, type Logger } from "@sluice/core";
 export interface FileKind<T> {
   /** For messages: "authorities", "revocation list". */
   readonly name: string;
+  /** The option that names the file, for errors at the start. */
+  readonly option: string;
   readonly maxBytes: number;
   /** Throws an `Error` whose message says what is wrong. */
   parse(bytes: Buffer): T;
@@ -42,7 +44,9 @@ export class WatchedFile<T> {
     try {
       return new WatchedFile(path, kind, log, seen, kind.parse(await readBytes(path, kind.maxBytes)), pollMs);
     } catch (error) {
-      throw new SetupError("ERR_SLUICE_CERTIFICATES", `${path}: ${reasonOf(error)}`, { cause: error });
+      throw new SetupError("ERR_SLUICE_CERTIFICATES", `${kind.option}: ${path}: ${reasonOf(error)}`, {
+        cause: error,
+      });
     }
   }
 

@@ -94,6 +94,11 @@ describe("a server with options that are not in order", () => {
       /attributes\.claims\.a/,
     ],
     [
+      "a filter whose end is missing",
+      { ...good, search: { base: "dc=x", filter: "(&(uid={username})(objectClass=person)" } },
+      /search\.filter: is no filter .*parenthesis/,
+    ],
+    [
       "an attribute that is a filter",
       { ...good, attributes: { name: "uid)(x=*" } },
       /attributes\.name: the name of an attribute/,

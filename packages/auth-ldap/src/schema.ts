@@ -19,8 +19,11 @@ function filter(...known: readonly string[]): z.ZodType<string, string> {
     const used = placeholdersOf(text);
     const odd = used.find((name) => !known.includes(name));
     if (odd !== undefined)
-      context.addIssue(`{${odd}} is not known; ${known.map((name) => `{${name}}`).join(" and ")} are`);
+      context.addIssue(`{${odd}} is not known; use ${known.map((name) => `{${name}}`).join(" or ")}`);
     if (used.length === 0) context.addIssue(`${known.map((name) => `{${name}}`).join(" or ")} has to be in it`);
+    // The parser adds parentheses that are missing at the end, which is seldom where they are missing.
+    if (text.split("(").length !== text.split(")").length)
+      context.addIssue("is no filter (RFC 4515): a parenthesis is missing, or one is too many");
     try {
       FilterParser.parseString(fillFilter(text, new Map(known.map((name) => [name, "x"]))));
     } catch (error) {
@@ -147,13 +150,13 @@ export function isName(template: string): boolean {
 }
 
 /** What a misconfiguration is told by: the option and what to do. */
-type Issue = readonly [path: readonly string[], message: string];
+type Issue = readonly [path: readonly (string | number)[], message: string];
 
 /** The options that do not go together. */
 function conflicts(options: Settings): Issue[] {
   const issues: Issue[] = [];
   const check = (wrong: boolean, path: string, message: string): void => {
-    if (wrong) issues.push([path.split("."), message]);
+    if (wrong) issues.push([path.split(".").map((part) => (/^\d+$/.test(part) ? Number(part) : part)), message]);
   };
   const { search, template, bind, urls = [], discover: found } = options;
   check((options.urls === undefined) === (found === undefined), "urls", "give either urls or discover");

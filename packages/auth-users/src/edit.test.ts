@@ -334,8 +334,20 @@ describe("listing users", () => {
       name: "alice",
       password: "scrypt",
       keys: [
-        { type: "ssh-ed25519", fingerprint: laptop.key.fingerprint, comment: "laptop", expiresAt: undefined },
-        { type: "ssh-ed25519", fingerprint: desk.key.fingerprint, comment: "desk", expiresAt: undefined },
+        {
+          type: "ssh-ed25519",
+          fingerprint: laptop.key.fingerprint,
+          comment: "laptop",
+          isAuthority: false,
+          expiresAt: undefined,
+        },
+        {
+          type: "ssh-ed25519",
+          fingerprint: desk.key.fingerprint,
+          comment: "desk",
+          isAuthority: false,
+          expiresAt: undefined,
+        },
       ],
       home: undefined,
       groups: ["staff", "sales"],
@@ -343,6 +355,15 @@ describe("listing users", () => {
       expiresAt: undefined,
     });
     expect(JSON.stringify(users)).not.toContain("$scrypt");
+  });
+
+  it("marks certificate authorities among the keys", async () => {
+    const file = join(await temporaryDirectory(), "users.yaml");
+    await editUsersFile(file, (users) => {
+      users.addUser("bob", { keys: [laptop.line, `cert-authority,principals="bob" ${desk.line}`] });
+    });
+    const [bob] = await listUsers(file);
+    expect(bob?.keys.map(({ isAuthority }) => isAuthority)).toEqual([false, true]);
   });
 
   it("sees what an editor has changed so far", async () => {

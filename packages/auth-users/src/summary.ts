@@ -19,6 +19,8 @@ export interface KeySummary {
   readonly type: string;
   readonly fingerprint: string;
   readonly comment: string;
+  /** It does not log in itself: it certifies keys that do. */
+  readonly isAuthority: boolean;
   readonly expiresAt: Date | undefined;
 }
 
@@ -26,8 +28,9 @@ export function summaryOf({ name, password, keys, home, groups, disabled, expire
   return {
     name,
     password: password?.cost.algorithm,
-    keys: keys.map(({ type, fingerprint, comment, expiresAt: until }) => {
-      return { type, fingerprint, comment: printable(comment), expiresAt: until };
+    keys: keys.map(({ type, fingerprint, comment, authority, expiresAt: until }) => {
+      const isAuthority = authority !== undefined;
+      return { type, fingerprint, comment: printable(comment), isAuthority, expiresAt: until };
     }),
     home,
     groups,

@@ -233,6 +233,24 @@ describe("sluice user", () => {
     );
   });
 
+  test("tells certificate authorities from keys in the list", async () => {
+    const authority = `cert-authority ${key}`;
+    await sluice(["user", "add", "alice", "--no-password"]);
+    await sluice(["user", "add", "bob", "--no-password"]);
+    await sluice(["user", "key", "bob", "-"], `${authority}\n`);
+    writeFileSync(join(directory, "other.pub"), generateHostKey("ed25519").publicKey);
+    await sluice(["user", "key", "alice", "other.pub"]);
+    await sluice(["user", "key", "alice", "-"], `${authority}\n`);
+    expect((await sluice(["user", "list"])).out).toBe(
+      [
+        "NAME   PASSWORD  KEYS     HOME  GROUPS  STATUS",
+        "alice  none      1, 1 CA  /     -       active",
+        "bob    none      1 CA     /     -       active",
+        "",
+      ].join("\n"),
+    );
+  });
+
   test("lets keys in and takes them away", async () => {
     await sluice(["user", "add", "alice", "--no-password"]);
     expect((await sluice(["user", "key", "alice", "-"], `${key}\n`)).out).toBe(`alice: added ${fingerprint}\n`);

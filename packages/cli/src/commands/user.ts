@@ -119,12 +119,20 @@ async function list({ file }: InFile): Promise<void> {
   const rows = users.map((user) => [
     user.name,
     user.password ?? "none",
-    String(user.keys.length),
+    keysOf(user),
     user.home ?? "/",
     user.groups.join(",") || "-",
     statusOf(user),
   ]);
   for (const line of table(["NAME", "PASSWORD", "KEYS", "HOME", "GROUPS", "STATUS"], rows)) console.log(line);
+}
+
+/** Authorities are told apart: they do not log in themselves, and let in all keys that they certify. */
+function keysOf({ keys }: UserSummary): string {
+  const authorities = keys.filter(({ isAuthority }) => isAuthority).length;
+  const plain = keys.length - authorities;
+  if (authorities === 0) return String(plain);
+  return plain === 0 ? `${authorities} CA` : `${plain}, ${authorities} CA`;
 }
 
 function statusOf({ disabled, expiresAt }: UserSummary): string {

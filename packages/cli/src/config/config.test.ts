@@ -417,6 +417,37 @@ test("what the server refuses is told at its position", async () => {
   ]);
 });
 
+test("what a plugin refuses when it is set up is told at the option that it is about", async () => {
+  packageOf(
+    "sluice-set",
+    `class SetupError extends Error { name = "SetupError"; code = "ERR_SLUICE_OPTIONS"; constructor(m, issues = []) { super(m); this.issues = issues; } }
+     const failures = {
+       issues: () => new SetupError("tls.ca: ./a cannot be read", [{ message: "./a cannot be read", path: ["tls", "ca"] }]),
+       message: () => new SetupError("tls.ca: ./a cannot be read"),
+       plain: () => new Error("tls.ca: ./a cannot be read"),
+       elsewhere: () => new Error("nothing: works"),
+     };
+     const make = (options) => ({ name: "set", requires: [], validate: async () => [], setup: async () => { throw failures[options?.how ?? "plain"](); } });
+     export const set = Object.assign(make, { pluginName: "set" });`,
+  );
+  const refused = async (entry: string): Promise<string[]> => {
+    const assembled = await open(good.replace("plugins:", `plugins:\n  - ${entry}`));
+    const error: unknown = await makeServer(assembled, { level: "silent" }).catch((thrown: unknown) => thrown);
+    return error instanceof Failure ? error.lines.map((line) => line.replace("sluice.config.yaml", "x")) : [];
+  };
+  for (const how of ["issues", "message", "plain"]) {
+    expect(await refused(`sluice-set: { tls: { ca: ./a }, how: ${how} }`)).toEqual([
+      "x:3:30 plugins[0].sluice-set.tls.ca: ./a cannot be read",
+    ]);
+  }
+  expect(await refused("sluice-set: { how: elsewhere }")).toEqual([
+    'x:3:5 plugins[0]: Plugin "set" failed to set up: nothing: works',
+  ]);
+  expect(await refused("sluice-set")).toEqual([
+    'x:3:5 plugins[0]: Plugin "set" failed to set up: tls.ca: ./a cannot be read',
+  ]);
+});
+
 test("a mistake in the policy of a user or a group is told at its place", async () => {
   const text = `hostKeys: [./host]
 auth:
