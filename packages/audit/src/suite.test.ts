@@ -14,7 +14,7 @@ for (const mode of ["available", "strict"] as const) {
     `the plugin audit, ${mode}`,
     pluginSuite({
       plugin: audit,
-      skip: oneWriter,
+      except: oneWriter,
       create: () => {
         const directory = mkdtempSync(join(tmpdir(), "sluice-audit-suite-"));
         const headers = { authorization: "Bearer of a secret" };

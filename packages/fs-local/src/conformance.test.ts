@@ -4,9 +4,9 @@ import { descriptorsUnder, makeGround, variants, type Variant } from "../test/fi
 import type { LocalFilesOptions } from "./options.ts";
 
 /** Cases of the suite, each with why it does not apply. */
-type Skips = Readonly<Record<string, string>>;
+type Exceptions = Readonly<Record<string, string>>;
 
-function because(reason: string, cases: readonly string[]): Skips {
+function because(reason: string, cases: readonly string[]): Exceptions {
   return Object.fromEntries(cases.map((name) => [name, reason]));
 }
 
@@ -63,7 +63,12 @@ const needsAbortedGone = because("keepPartial keeps what had arrived of a new fi
   "close: hundreds of aborted uploads and downloads leave nothing open and no names",
 ]);
 
-function hold(title: string, variant: Variant, options: Partial<LocalFilesOptions> = {}, skip: Skips = {}): void {
+function hold(
+  title: string,
+  variant: Variant,
+  options: Partial<LocalFilesOptions> = {},
+  except: Exceptions = {},
+): void {
   const cases = fileSystemSuite({
     create: async () => {
       const ground = await makeGround(variant, options);
@@ -73,7 +78,8 @@ function hold(title: string, variant: Variant, options: Partial<LocalFilesOption
         close: () => ground.cleanUp(),
       };
     },
-    skip,
+    except,
+    absent: ["lock", "unlock"],
   });
   runSuite(`a local directory, ${variant.title}${title}`, cases, { describe, it });
 }

@@ -73,6 +73,7 @@ runSuite(
   "quota",
   pluginSuite({
     plugin: quota,
+    except: { "secrets of the options are told neither in the log nor by explain": "its options hold none" },
     create: async () => ({
       options: {
         users: { "*": { bytes: "1 MiB", files: 100 } },

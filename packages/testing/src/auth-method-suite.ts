@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { AuthMethod, Mechanism, UserDraft } from "@sluice/core";
+import { applicable, type Exceptions } from "./applicable.ts";
 import { authAttempt, type AuthSample } from "./auth-method-suite/attempt.ts";
 import { contractCases, type ContractCase } from "./auth-method-suite/contracts.ts";
 import { oddCredentials, oddNames, variantsOf } from "./auth-method-suite/odd.ts";
@@ -29,8 +30,8 @@ export interface AuthMethodUnderTest<M extends Mechanism> {
 export interface AuthMethodSuiteOptions<M extends Mechanism> {
   /** Called once for each case. */
   create(): Promise<AuthMethodUnderTest<M>>;
-  /** Cases that do not apply to this method, by name, each with the reason that will be reported. @default {} */
-  readonly skip?: Readonly<Record<string, string>>;
+  /** Cases that do not apply to this method, by name, each with the reason: the suite is without them. @default {} */
+  readonly except?: Exceptions;
 }
 
 const cases: readonly ContractCase[] = [
@@ -138,7 +139,7 @@ const cases: readonly ContractCase[] = [
  * names and credentials are answered rather than thrown at, attempts that overlap or are abandoned do no harm. Each case makes a
  * method of its own.
  *
- * @throws TypeError if `skip` names a case that does not exist.
+ * @throws TypeError if `except` names a case that does not exist.
  *
  * @example
  * runSuite("my method", authMethodSuite({
@@ -150,18 +151,9 @@ const cases: readonly ContractCase[] = [
  * }), { describe, it });
  */
 export function authMethodSuite<M extends Mechanism>(options: AuthMethodSuiteOptions<M>): readonly SuiteCase[] {
-  const skip = new Map(Object.entries(options.skip ?? {}));
-  for (const name of skip.keys()) {
-    if (!cases.some((each) => each.name === name)) throw new TypeError(`authMethodSuite: no case is called "${name}"`);
-  }
-  return cases.map(({ name, check }) => ({
+  return applicable("authMethodSuite", cases, options.except).map(({ name, check }) => ({
     name,
-    async run(context) {
-      const reason = skip.get(name);
-      if (reason !== undefined) {
-        context?.skip(reason);
-        return;
-      }
+    async run() {
       const subject = await options.create();
       try {
         await check(subject);

@@ -32,6 +32,7 @@ async function isSettled(promise: Promise<unknown>): Promise<boolean> {
 runSuite(
   "a faulty file system without faults",
   fileSystemSuite({
+    absent: ["lock", "unlock"],
     async create() {
       const faulty: FaultyFileSystem = faultyFileSystem(createMemoryFileSystem());
       return {

@@ -635,14 +635,25 @@ describe("a suite", () => {
     ]);
   });
 
-  it("skips by name with the reason given, and refuses names that it does not know", async () => {
+  it("leaves out cases by name, and refuses names that it does not know", () => {
     const name = "names: bytes that are not UTF-8";
     const create = (): Promise<FileSystemUnderTest> => Promise.reject(new Error("must not be called"));
-    const found = fileSystemSuite({ create, skip: { [name]: "keys are UTF-8" } }).find((each) => each.name === name);
-    const reasons: (string | undefined)[] = [];
-    await found?.run({ skip: (reason) => reasons.push(reason) });
-    expect(reasons).toEqual(["keys are UTF-8"]);
-    expect(() => fileSystemSuite({ create, skip: { "names: typo": "…" } })).toThrow('no case is called "names: typo"');
+    const whole = fileSystemSuite({ create }).map((each) => each.name);
+    const rest = fileSystemSuite({ create, except: { [name]: "keys are UTF-8" } }).map((each) => each.name);
+    expect(rest).toEqual(whole.filter((each) => each !== name));
+    const unknown = { "names: typo": "…" };
+    expect(() => fileSystemSuite({ create, except: unknown })).toThrow('no case is called "names: typo"');
+  });
+
+  it("sees to it that what is said to be absent is, and asks nothing else of it", async () => {
+    const absentFrom = async (fs: FileSystem): Promise<readonly string[]> => {
+      const cases = fileSystemSuite({ create: async () => ({ fs }), absent: ["lock", "unlock"] });
+      const about = cases.filter(({ name }) => /^(un)?lock\b/.test(name));
+      for (const each of about) await each.run();
+      return about.map(({ name }) => name);
+    };
+    expect(await absentFrom(createMemoryFileSystem())).toEqual(["lock: is absent", "unlock: is absent"]);
+    await expect(absentFrom(lockable())).rejects.toThrow("it has a method lock");
   });
 
   it("takes errors of node:fs for what core makes of them", async () => {

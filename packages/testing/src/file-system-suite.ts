@@ -1,4 +1,6 @@
 import type { FileSystem } from "@sluice/core";
+import { applicable, type Exceptions } from "./applicable.ts";
+import { absence, isOf, type Absent } from "./file-system-suite/absence.ts";
 import { attributes } from "./file-system-suite/attributes.ts";
 import { Skipped, type Case } from "./file-system-suite/case.ts";
 import { contents } from "./file-system-suite/contents.ts";
@@ -43,11 +45,17 @@ export interface FileSystemSuiteOptions {
   /** Called once for each case. */
   create(): Promise<FileSystemUnderTest>;
   /**
-   * Cases that this storage cannot pass, by name, each with the reason that will be reported. For what the storage cannot do, such
-   * as names that are not UTF-8; a method that is absent needs no entry.
+   * Cases that this storage cannot pass, by name, each with the reason: the suite is without them. For what the storage cannot do, such
+   * as names that are not UTF-8.
    * @default {}
    */
-  readonly skip?: Readonly<Record<string, string>>;
+  readonly except?: Exceptions;
+  /**
+   * Methods, of the file system or of its handles, that are absent on purpose: instead of its cases, each has one that sees to it that
+   * it is.
+   * @default []
+   */
+  readonly absent?: readonly Absent[];
 }
 
 /** What a test runner gives to a test: `vitest` and `node:test` both do. */
@@ -74,10 +82,10 @@ export interface SuiteRunner {
  * 2^32, overlapping calls, names byte for byte, listings under change, aborted uploads, leaks, the statuses of refusals. Each case
  * makes a file system of its own.
  *
- * A method that is absent means "unsupported": its cases are skipped and say so. Errors of `node:fs` count as what core makes of
- * them.
+ * A method that is absent means "unsupported": what needs it is skipped and says so, unless `absent` names it. Errors of `node:fs`
+ * count as what core makes of them.
  *
- * @throws TypeError if `skip` names a case that does not exist.
+ * @throws TypeError if `except` names a case that does not exist.
  *
  * @example
  * import { describe, it } from "vitest"; // or "node:test"
@@ -85,14 +93,12 @@ export interface SuiteRunner {
  * runSuite("my files", fileSystemSuite({ create: async () => ({ fs: new MyFileSystem() }) }), { describe, it });
  */
 export function fileSystemSuite(options: FileSystemSuiteOptions): readonly SuiteCase[] {
-  const skip = new Map(Object.entries(options.skip ?? {}));
-  for (const name of skip.keys()) {
-    if (!all.some((each) => each.name === name)) throw new TypeError(`fileSystemSuite: no case is called "${name}"`);
-  }
-  return all.map((each) => ({
+  const absent = options.absent ?? [];
+  const owed = all.filter((each) => !absent.some((method) => isOf(each, method)));
+  return applicable("fileSystemSuite", [...owed, ...absent.map(absence)], options.except).map((each) => ({
     name: each.name,
     async run(context) {
-      const reason = skip.get(each.name) ?? (await perform(each, options));
+      const reason = await perform(each, options);
       if (reason !== undefined) context?.skip(reason);
     },
   }));

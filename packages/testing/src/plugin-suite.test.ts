@@ -47,6 +47,7 @@ runSuite(
       requires: ["plain"],
       setup: (host) => host.mount("/needy", createMemoryFileSystem()),
     }),
+    except: { "secrets of the options are told neither in the log nor by explain": "its options hold none" },
     create: () =>
       Promise.resolve({
         requires: () => [definePlugin({ name: "plain", setup: () => {} })()],
@@ -209,16 +210,23 @@ describe("pluginSuite", () => {
     expect(await failedBy(slow)).toEqual([]);
   });
 
-  it("skips what it is told to, and refuses to skip what it does not know", async () => {
+  it("leaves out what it is told to, and refuses what it does not know", () => {
+    const name = "the plugin's name is a name, and the same everywhere";
+    const whole = pluginSuite({ plugin: careful, create: subject }).map((each) => each.name);
+    const rest = pluginSuite({ plugin: careful, create: subject, except: { [name]: "because" } });
+    expect([name, ...rest.map((each) => each.name)]).toEqual(whole);
+    const unknown = { nothing: "because" };
+    expect(() => pluginSuite({ plugin: careful, except: unknown })).toThrow('no case is called "nothing"');
+  });
+
+  it("looks for secrets where there may be any, and skips that where none are given", async () => {
+    const named = "secrets of the options are told neither in the log nor by explain";
+    const suite = (create?: () => Promise<PluginUnderTest<Options>>): SuiteCase | undefined =>
+      pluginSuite({ plugin: careful, ...(create === undefined ? {} : { create }) }).find(({ name }) => name === named);
+    expect(suite()).toBeUndefined();
     const reasons: unknown[] = [];
-    const [first] = pluginSuite({
-      plugin: careful,
-      create: subject,
-      skip: { "the plugin's name is a name, and the same everywhere": "because" },
-    });
-    await first!.run({ skip: (reason) => reasons.push(reason) });
-    expect(reasons).toEqual(["because"]);
-    expect(() => pluginSuite({ plugin: careful, skip: { nothing: "because" } })).toThrow('no case is called "nothing"');
+    await suite(async () => ({ options: { token: "t" } }))!.run({ skip: (reason) => reasons.push(reason) });
+    expect(reasons).toEqual(["no secrets were given"]);
   });
 
   it("clears up behind each case", async () => {

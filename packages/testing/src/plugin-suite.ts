@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { definePlugin, type Plugin, type PluginFactory } from "@sluice/core";
+import { applicable, type Exceptions } from "./applicable.ts";
 import type { SuiteCase } from "./file-system-suite.ts";
 import { watched } from "./plugin-suite/host.ts";
 import { withoutLeaks } from "./plugin-suite/leaks.ts";
@@ -13,8 +14,8 @@ export interface PluginSuiteOptions<Input> {
   readonly plugin: PluginFactory<Input>;
   /** Called once for each case. @default a plugin that needs no options and nothing around it */
   create?(): Promise<PluginUnderTest<Input>>;
-  /** Cases that do not apply to this plugin, by name, each with the reason that will be reported. @default {} */
-  readonly skip?: Readonly<Record<string, string>>;
+  /** Cases that do not apply to this plugin, by name, each with the reason: the suite is without them. @default {} */
+  readonly except?: Exceptions;
 }
 
 interface Case {
@@ -28,6 +29,7 @@ interface Case {
 
 const strange = "no-such-option";
 const broken = "The suite refuses this";
+const secretsCase = "secrets of the options are told neither in the log nor by explain";
 
 const cases: readonly Case[] = [
   {
@@ -157,7 +159,7 @@ const cases: readonly Case[] = [
     },
   },
   {
-    name: "secrets of the options are told neither in the log nor by explain",
+    name: secretsCase,
     async check(stage) {
       if ((stage.subject.secrets ?? []).length === 0) return "no secrets were given";
       let text = "";
@@ -182,7 +184,7 @@ const cases: readonly Case[] = [
  *
  * Cases look at the timers and sockets of the whole process: run nothing else beside them.
  *
- * @throws TypeError if `skip` names a case that does not exist.
+ * @throws TypeError if `except` names a case that does not exist.
  *
  * @example
  * runSuite("my plugin", pluginSuite({
@@ -191,14 +193,12 @@ const cases: readonly Case[] = [
  * }), { describe, it });
  */
 export function pluginSuite<Input>(options: PluginSuiteOptions<Input>): readonly SuiteCase[] {
-  const skip = new Map(Object.entries(options.skip ?? {}));
-  for (const name of skip.keys()) {
-    if (!cases.some((each) => each.name === name)) throw new TypeError(`pluginSuite: no case is called "${name}"`);
-  }
-  return cases.map(({ name, check }) => ({
+  // A plugin that is given no options has no secrets.
+  const owed = options.create === undefined ? cases.filter(({ name }) => name !== secretsCase) : cases;
+  return applicable("pluginSuite", owed, options.except).map(({ name, check }) => ({
     name,
     async run(context) {
-      const reason = skip.get(name) ?? (await perform(check, options));
+      const reason = await perform(check, options);
       if (reason !== undefined) context?.skip(reason);
     },
   }));

@@ -1,3 +1,4 @@
+import { applicable, type Exceptions } from "./applicable.ts";
 import type { SuiteCase } from "./file-system-suite.ts";
 import { basics } from "./store-suite/basics.ts";
 import type { Case, StoreUnderTest } from "./store-suite/case.ts";
@@ -14,28 +15,24 @@ const all: readonly Case[] = [...basics, ...expiring, ...listing, ...racing, ...
 export interface StoreSuiteOptions {
   /** Called once for each case. */
   create(): Promise<StoreUnderTest>;
-  /** Cases that do not apply to this store, by name, each with the reason that will be reported. @default {} */
-  readonly skip?: Readonly<Record<string, string>>;
+  /** Cases that do not apply to this store, by name, each with the reason: the suite is without them. @default {} */
+  readonly except?: Exceptions;
 }
 
 /**
  * The tests that hold a store to the contract of `Store`: every method, its bounds, expiry, listing in the order of bytes, thousands
  * that meet at one entry, what survives. Each case makes a store of its own.
  *
- * @throws TypeError if `skip` names a case that does not exist.
+ * @throws TypeError if `except` names a case that does not exist.
  *
  * @example
  * runSuite("my store", storeSuite({ create: async () => ({ store: new MyStore() }) }), { describe, it });
  */
 export function storeSuite(options: StoreSuiteOptions): readonly SuiteCase[] {
-  const skip = new Map(Object.entries(options.skip ?? {}));
-  for (const name of skip.keys()) {
-    if (!all.some((each) => each.name === name)) throw new TypeError(`storeSuite: no case is called "${name}"`);
-  }
-  return all.map(({ name, check }) => ({
+  return applicable("storeSuite", all, options.except).map(({ name, check }) => ({
     name,
     async run(context) {
-      const reason = skip.get(name) ?? (await perform(check, options));
+      const reason = await perform(check, options);
       if (reason !== undefined) context?.skip(reason);
     },
   }));
