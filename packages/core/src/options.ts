@@ -76,7 +76,7 @@ export interface ServerOptions {
   readonly deny?: readonly string[];
   /**
    * `start:percent:full`: from `start` connections that have not logged in, `percent` of new ones are dropped, rising to all at `full` (sshd_config,
-   * MaxStartups), unless one that is silent or from a more crowded source or network can go in their place.
+   * MaxStartups), unless one that is silent, from a more crowded source or network, or slow can go in their place.
    * @default "10:30:100"
    */
   readonly maxStartups?: string;

@@ -1,7 +1,9 @@
 import { once } from "node:events";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { createMemoryFileSystem } from "@sluice/fs-memory";
-import { startTestServer, type TestServer, type TestServerOptions } from "@sluice/testing";
+import { startTestServer, testUser, type TestServer, type TestServerOptions } from "@sluice/testing";
+import { RawClient } from "../test/raw-client.ts";
+import { proven, type AuthMethod } from "./auth/method.ts";
 import { defaultPenalties, readStartups, sourceOf, Sources, type Place, type SourceLimits } from "./sources.ts";
 import { memorySockets, type MemorySocket } from "./ssh/memory-socket.ts";
 
@@ -20,6 +22,12 @@ function admit(sources: Sources, address: string): Place {
   const place = sources.admit(address);
   if (typeof place === "string") throw new Error(place);
   return place;
+}
+
+/** Numbers from 0 to 1, the same each time. */
+function random(seed: number): () => number {
+  let state = seed;
+  return () => (state = (state * 48_271) % 2_147_483_647) / 2_147_483_647;
 }
 
 describe("a source", () => {
@@ -77,11 +85,11 @@ describe("a source", () => {
     const sources = new Sources({ ...limits, startups: { start: 3, percent: 100, full: 3 } }, Math.random, () => now);
     const evicted: number[] = [];
     const [first] = [1, 2, 3].map((i) => sources.admit(`192.0.${i}.1`, () => evicted.push(i)));
-    (first as Place).identified();
+    (first as Place).reached("identified");
     expect(sources.admit("192.0.4.1")).toBe("Too many logins at once");
     now = 1000;
-    admit(sources, "192.0.4.1").identified();
-    admit(sources, "192.0.5.1").identified();
+    admit(sources, "192.0.4.1").reached("identified");
+    admit(sources, "192.0.5.1").reached("identified");
     expect(evicted).toEqual([2, 3]);
     expect(sources.admit("192.0.6.1")).toBe("Too many logins at once");
   });
@@ -92,14 +100,90 @@ describe("a source", () => {
     const known = admit(sources, "192.0.2.1");
     known.authenticated();
     known.leave();
-    for (const address of ["192.0.3.1", "192.0.4.1"]) admit(sources, address).identified();
+    for (const address of ["192.0.3.1", "192.0.4.1"]) admit(sources, address).reached("identified");
     expect(sources.admit("192.0.5.1")).toBe("Too many logins at once");
-    admit(sources, "192.0.2.1");
-    admit(sources, "192.0.2.1");
+    const back = [admit(sources, "192.0.2.1"), admit(sources, "192.0.2.1")];
     now = 1000;
     expect(sources.admit("192.0.5.1")).toBe("Too many logins at once");
+    for (const place of back) place.leave();
     now = 3_600_001;
+    // Those that have waited for so long make room once.
+    for (const address of ["192.0.6.1", "192.0.7.1"]) admit(sources, address).reached("identified");
     expect(sources.admit("192.0.2.1")).toBe("Too many logins at once");
+  });
+
+  it("that takes long to log in makes room for others: the one that has come least far, and of those the oldest", () => {
+    let now = 0;
+    const sources = new Sources({ ...limits, startups: { start: 4, percent: 100, full: 4 } }, Math.random, () => now);
+    const evicted: number[] = [];
+    const [asked, first, second, proven] = [1, 2, 3, 4].map((i) =>
+      sources.admit(`192.0.${i}.1`, () => evicted.push(i)),
+    );
+    const reach = (place: Place | string | undefined, stage: Parameters<Place["reached"]>[0]): void =>
+      (place as Place).reached(stage);
+    reach(proven, "proven");
+    reach(proven, "asked");
+    reach(asked, "asked");
+    reach(first, "keyed");
+    reach(second, "identified");
+    now = 9999;
+    expect(sources.admit("192.0.5.1")).toBe("Too many logins at once");
+    now = 10_000;
+    for (let i = 5; i <= 7; i++) admit(sources, `192.0.${i}.1`).reached("identified");
+    expect(evicted).toEqual([3, 2, 1]);
+    // The others have just come, and who has proven something is never in the way.
+    expect(sources.admit("192.0.8.1")).toBe("Too many logins at once");
+    now = 20_000;
+    for (let i = 8; i <= 10; i++) admit(sources, `192.0.${i}.1`).reached("identified");
+    expect(evicted).toHaveLength(3);
+    expect(sources.admit("192.0.11.1")).toBe("Too many logins at once");
+  });
+
+  it("that takes long has more time while there is room", () => {
+    let now = 0;
+    const startups = { start: 2, percent: 100, full: 6 };
+    const sources = new Sources({ ...limits, startups }, Math.random, () => now);
+    for (const address of ["192.0.2.1", "192.0.3.1"]) admit(sources, address).reached("asked");
+    now = 29_999;
+    expect(sources.admit("192.0.4.1")).toBe("Too many logins at once");
+    now = 30_000;
+    admit(sources, "192.0.4.1");
+  });
+
+  it("of a crowd that comes from everywhere and never logs in does not keep out strangers who log in at a person's pace", () => {
+    let now = 0;
+    const sources = new Sources({ ...limits, startups: readStartups("10:30:100") }, random(1), () => now);
+    const evicted = new Set<string>();
+    const connect = (address: string): Place | undefined => {
+      let leave = (): void => undefined;
+      const place = sources.admit(address, () => {
+        evicted.add(address);
+        leave();
+      });
+      if (typeof place === "string") return undefined;
+      leave = () => place.leave("noAuth");
+      place.reached("asked");
+      return place;
+    };
+    const people = new Map<string, Place>();
+    let served = 0;
+    for (let second = 0; second < 60; second++) {
+      now = second * 1000;
+      // Whoever was sent away comes back soon.
+      if (second % 10 === 0) for (let i = 0; i < 200; i++) connect(`10.${i}.0.1`);
+      // Somebody comes every second, tries ten times if need be, and has typed a password eight seconds later.
+      for (let attempt = 0; attempt < 10; attempt++) {
+        const person = connect(`172.16.${second}.1`);
+        if (person === undefined) continue;
+        people.set(`172.16.${second}.1`, person);
+        break;
+      }
+      const done = `172.16.${second - 8}.1`;
+      people.get(done)?.authenticated();
+      people.get(done)?.leave();
+      if (people.has(done) && !evicted.has(done)) served += 1;
+    }
+    expect(served).toBeGreaterThan(40);
   });
 
   it("gives its place back once, however often it leaves", () => {
@@ -265,7 +349,10 @@ describe("allow and deny", () => {
 
 describe("a server", () => {
   let running: TestServer | undefined;
-  afterEach(async () => running?.close());
+  afterEach(async () => {
+    vi.useRealTimers();
+    await running?.close();
+  });
 
   async function start(options: TestServerOptions): Promise<TestServer> {
     running = await startTestServer({ fs: createMemoryFileSystem(), ...options });
@@ -317,6 +404,37 @@ describe("a server", () => {
     await once(again, "close");
     await log.waitFor(({ fields: { reason } }) => reason === "The source is penalised");
     await connect({ address: "192.0.2.2" });
+  });
+
+  it("sends away who takes long to log in where there is no room, the least advanced first, and never who has proven something", async () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
+    const methods: AuthMethod[] = [
+      { name: "one", mechanism: "password", verify: () => proven() },
+      { name: "two", mechanism: "publickey", verify: () => proven() },
+    ];
+    await start({ methods, auth: [["one", "two"]], maxStartups: "4:100:4" });
+    const come = (i: number): { readonly socket: MemorySocket; readonly client: RawClient } => {
+      const sockets = memorySockets({ address: `192.0.${i}.1` });
+      running!.server.accept(sockets.server);
+      return { socket: sockets.client, client: new RawClient(sockets.client) };
+    };
+    const login = (client: RawClient): Promise<void> => client.login(testUser.username, testUser.password);
+    const [proving, asking, idle, silentAfterIdent] = [1, 2, 3, 4].map(come);
+    for (const { client } of [proving!, asking!, idle!]) await client.exchange();
+    await expect(login(proving!.client)).rejects.toThrow("Message 51");
+    await asking!.client.service();
+    await asking!.client.authenticate("tester", "ssh-ed25519", Buffer.alloc(51));
+    await silentAfterIdent!.client.next();
+    vi.setSystemTime(Date.now() + 10_000);
+    const gone = [silentAfterIdent!, idle!, asking!];
+    for (const [i, { socket }] of gone.entries()) {
+      const closed = once(socket, "close");
+      await come(10 + i).client.next();
+      await closed;
+      expect(gone.filter((one) => one.socket.destroyed)).toHaveLength(i + 1);
+    }
+    await once(silent("192.0.20.1"), "close");
+    expect(proving!.socket.destroyed).toBe(false);
   });
 
   it("takes nobody from an address that is denied", async () => {

@@ -1,5 +1,5 @@
 import { BlockList, isIP } from "node:net";
-import { Crowd, type Waiting } from "./crowd.ts";
+import { Crowd, further, type Stage, type Waiting } from "./crowd.ts";
 import { SetupError } from "./errors.ts";
 
 /**
@@ -69,8 +69,8 @@ export interface SourceLimits {
 
 /** One connection's place; given back when it ends. */
 export interface Place {
-  /** The client has said who it is. */
-  identified(): void;
+  /** The login has come so far, or further. */
+  reached(stage: Stage): void;
   /** The login is complete: the connection no longer counts among the unauthenticated. */
   authenticated(): void;
   /** The connection has ended. */
@@ -133,11 +133,11 @@ export class Sources {
       network: key === undefined ? undefined : networkOf(key),
       since: this.#now(),
       known: key !== undefined && this.#isKnown(key),
-      identified: false,
+      stage: "silent",
       evict,
     };
     if (this.#dropsEarly()) {
-      const other = this.#crowd.dispensable(waiting, this.#now());
+      const other = this.#crowd.dispensable(waiting, this.#now(), this.#fullness);
       if (other === undefined) return "Too many logins at once";
       this.#crowd.delete(other);
       other.evict("Too many logins at once");
@@ -170,8 +170,8 @@ export class Sources {
       this.#crowd.delete(waiting);
     };
     return {
-      identified: () => {
-        waiting.identified = true;
+      reached: (stage) => {
+        waiting.stage = further(stage, waiting.stage);
       },
       authenticated: () => {
         settled();
@@ -196,12 +196,15 @@ export class Sources {
 
   /** Random early drop, rising from `percent` at `start` to certainty at `full` (sshd_config, MaxStartups). */
   #dropsEarly(): boolean {
-    const { start, percent, full } = this.#limits.startups;
-    const waiting = this.#crowd.size;
-    if (waiting < start) return false;
-    if (waiting >= full || percent >= 100) return true;
-    const chance = percent + ((100 - percent) * (waiting - start)) / (full - start);
-    return this.#random() * 100 < chance;
+    const { start, percent } = this.#limits.startups;
+    if (this.#crowd.size < start) return false;
+    return this.#random() * 100 < percent + (100 - percent) * this.#fullness;
+  }
+
+  /** From 0 at `start` to 1 at `full`. */
+  get #fullness(): number {
+    const { start, full } = this.#limits.startups;
+    return start === full ? 1 : Math.min(Math.max((this.#crowd.size - start) / (full - start), 0), 1);
   }
 
   #penalise(key: string, offence: Offence): void {

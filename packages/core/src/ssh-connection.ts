@@ -92,12 +92,13 @@ export class SshConnection implements Connection {
     this.#transport = new Transport(this.#socket, options, {
       identified: (client) => {
         clearTimeout(this.#identTimer);
-        this.#place.identified();
+        this.#place.reached("identified");
         this.#client = printable(client).slice(0, 255);
         this.#phase = "login";
       },
       negotiated: (algorithms) => {
         this.#algorithms = algorithms;
+        this.#place.reached("keyed");
         this.log.debug({ client: this.#client, algorithms }, "Keys exchanged");
       },
       authenticate: (request) => this.#authenticate(request),
@@ -164,9 +165,11 @@ export class SshConnection implements Connection {
   }
 
   async #authenticate(request: AuthRequest): Promise<AuthAnswer> {
+    this.#place.reached("asked");
     const answer = await this.#login.decide(request);
     if (this.#phase !== "login") return { is: "disconnect", reason: "The connection has ended" };
     if (answer.is === "disconnect") this.#reason ??= answer.reason;
+    if (answer.is === "rejected" && answer.partial) this.#place.reached("proven");
     if (answer.is === "accepted") {
       clearTimeout(this.#graceTimer);
       this.#place.authenticated();
