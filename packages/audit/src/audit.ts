@@ -1,11 +1,13 @@
 import { resolve } from "node:path";
-import { definePlugin, version, type Logger, type PluginFactory } from "@sluice/core";
+import { definePlugin, version, type Logger, type PluginFactory, type PluginHost } from "@sluice/core";
 import { beside } from "./catalog.ts";
+import { checkLog } from "./check.ts";
 import { AuditLog, type LogOptions } from "./log.ts";
 import { auditOptions, sinkName, type AuditOptions, type CheckedOptions } from "./options.ts";
 import { Follower } from "./sinks/follower.ts";
 import { openSink } from "./sinks/open.ts";
 import { PositionFile } from "./sinks/position.ts";
+import { noRecorder } from "./recorder.ts";
 import { Trail } from "./trail.ts";
 
 /** So long sinks may take for what is left when the server closes; what is left then follows after the next start. */
@@ -26,6 +28,11 @@ export const audit: PluginFactory<AuditOptions> = definePlugin<AuditOptions, Che
     const file = resolve(options.file);
     const { mode, durability } = options;
     const sinks = options.sinks.map((sink) => openSink(sink, host.log));
+    if (host.rehearsal) {
+      checkLog(logOptions(file, options));
+      register(host, new Trail(noRecorder, options.hash), mode);
+      return;
+    }
     const log = await AuditLog.open(logOptions(file, options), reportsTo(host.log));
     const followers: Follower[] = [];
     const trail = new Trail(log, options.hash);
@@ -51,10 +58,14 @@ export const audit: PluginFactory<AuditOptions> = definePlugin<AuditOptions, Che
       );
     }
     host.log.info({ file, key: key.fingerprint, mode, durability }, "The audit log is open");
-    trail.observe(host);
-    if (mode === "strict") trail.enforce(host);
+    register(host, trail, mode);
   },
 });
+
+function register(host: PluginHost, trail: Trail, mode: CheckedOptions["mode"]): void {
+  trail.observe(host);
+  if (mode === "strict") trail.enforce(host);
+}
 
 const dayMs = 86_400_000;
 

@@ -25,7 +25,16 @@ export function fingerprintOfKey(key: KeyObject): string {
 
 /** Loads the key of a log; where there is none, makes it (0600) and puts the public half beside it (0644). */
 export function loadSigningKey(path: string, publicPath: string): SigningKey {
-  const pem = readPrivate(path) ?? makeKey(path, publicPath);
+  return readSigningKey(path) ?? signingKey(path, makeKey(path, publicPath));
+}
+
+/** The key of a log; nothing where none has been made yet. */
+export function readSigningKey(path: string): SigningKey | undefined {
+  const pem = readPrivate(path);
+  return pem === undefined ? undefined : signingKey(path, pem);
+}
+
+function signingKey(path: string, pem: string): SigningKey {
   let privateKey: KeyObject;
   try {
     privateKey = createPrivateKey(pem);

@@ -19,7 +19,7 @@ export interface Lock {
  * @throws SetupError `ERR_SLUICE_AUDIT_LOG` where another process has it
  */
 export async function lock(file: string): Promise<Lock> {
-  const path = shortest(`${file}.lock`);
+  const path = lockPath(file);
   for (let attempt = 0; attempt < 5; attempt++) {
     const server = await listen(path);
     if (server !== undefined) return held(server);
@@ -32,7 +32,9 @@ export async function lock(file: string): Promise<Lock> {
   );
 }
 
-function shortest(path: string): string {
+/** Where the lock of a file is. @throws SetupError where its path is too long for one */
+export function lockPath(file: string): string {
+  const path = `${file}.lock`;
   const near = relative(process.cwd(), path);
   const shorter = near.length < path.length ? near : path;
   if (Buffer.byteLength(shorter) <= maxSocketPath) return shorter;

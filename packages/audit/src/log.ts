@@ -10,7 +10,7 @@ import { seal } from "./line.ts";
 import { lock, type Lock } from "./lock.ts";
 import type { RecordBody } from "./record.ts";
 import { firstSeq, headOfRotated, mend, type Head, type Torn } from "./tail.ts";
-import { reasonOf, Trouble, Unrecorded } from "./trouble.ts";
+import { reasonOf, Trouble, unopened, Unrecorded } from "./trouble.ts";
 
 /** When a record counts as written: in this process's memory, in the kernel (survives `kill -9`), or on the disk (survives a power cut). */
 export type Durability = "none" | "os" | "disk";
@@ -121,13 +121,7 @@ export class AuditLog {
       appender?.close();
       await held.release();
       if (SetupError.is(error)) throw error;
-      throw new SetupError(
-        "ERR_SLUICE_AUDIT_LOG",
-        `Audit log ${options.file}: it cannot be opened: ${reasonOf(error)}`,
-        {
-          cause: error,
-        },
-      );
+      throw unopened(options.file, error);
     }
   }
 

@@ -37,8 +37,28 @@ export interface Mended {
  * @throws SetupError where the file holds lines, and none of the last ones is a record
  */
 export function mend(fd: number, file: string): Mended {
+  const { size, start, bytes, found } = findEnd(fd, file);
+  const end = found?.end ?? 0;
+  if (end === bytes.length) return { head: found?.head, size, torn: undefined };
+  const torn = setAside(file, (found?.head.seq ?? 0) + 1, bytes.subarray(end));
+  ftruncateSync(fd, start + end);
+  fsyncSync(fd);
+  return { head: found?.head, size: start + end, torn };
+}
+
+/** The last record of a file, in a window at its end. */
+interface End {
+  readonly size: number;
+  /** Where the window begins. */
+  readonly start: number;
+  readonly bytes: Buffer;
+  /** `end` is within the window. */
+  readonly found: { readonly head: Head; readonly end: number } | undefined;
+}
+
+/** Looks for the last record of the file behind `fd`. @throws SetupError where the file holds lines, and none of the last ones is a record */
+export function findEnd(fd: number, file: string): End {
   const { size } = fstatSync(fd);
-  if (size === 0) return { head: undefined, size, torn: undefined };
   const start = Math.max(0, size - windowBytes);
   const bytes = readAt(fd, start, size - start);
   const found = lastRecord(bytes, start > 0);
@@ -48,12 +68,7 @@ export function mend(fd: number, file: string): Mended {
       `Audit log ${file}: its end holds no record; if it is no audit log, name another file, else keep it elsewhere and start a new one`,
     );
   }
-  const end = found?.end ?? 0;
-  if (end === bytes.length) return { head: found?.head, size, torn: undefined };
-  const torn = setAside(file, (found?.head.seq ?? 0) + 1, bytes.subarray(end));
-  ftruncateSync(fd, start + end);
-  fsyncSync(fd);
-  return { head: found?.head, size: start + end, torn };
+  return { size, start, bytes, found };
 }
 
 function lastRecord(bytes: Buffer, cut: boolean): { readonly head: Head; readonly end: number } | undefined {

@@ -10,7 +10,7 @@ import {
 } from "@sluice/core";
 import { Account, AccountState, FactorsState, peerOf } from "./account.ts";
 import { changing, isChange, misses, onOpenFile } from "./changes.ts";
-import type { AuditLog } from "./log.ts";
+import type { Recorder } from "./recorder.ts";
 import { bounded, byRule, endingOf, endingOfError, type Ending } from "./refusal.ts";
 import type { RecordBody } from "./record.ts";
 import { Budget } from "./sequence.ts";
@@ -27,7 +27,7 @@ const IntentState: Token<number> = token("audit.intent");
 
 /** Turns what happens on a server into records. */
 export class Trail {
-  readonly #log: AuditLog;
+  readonly #log: Recorder;
   readonly #hashing: Hashing;
   readonly #budget = new Budget();
   /** Sessions that have no record yet. */
@@ -36,7 +36,7 @@ export class Trail {
   /** Whether requests carry what strict mode has left in their state: else none is made for them. */
   #strict = false;
 
-  constructor(log: AuditLog, hashing: Hashing) {
+  constructor(log: Recorder, hashing: Hashing) {
     this.#log = log;
     this.#hashing = hashing;
   }

@@ -1,3 +1,5 @@
+import { SetupError } from "@sluice/core";
+
 /** How often a file that cannot be written is tried again, at most. */
 const retryMs = 250;
 
@@ -29,6 +31,13 @@ export class Unrecorded extends Error {
     super(`The audit log cannot be written: ${reason}`);
     this.name = "Unrecorded";
   }
+}
+
+/** Why a log cannot be opened, as the system says it. */
+export function unopened(file: string, error: unknown): SetupError {
+  return new SetupError("ERR_SLUICE_AUDIT_LOG", `Audit log ${file}: it cannot be opened: ${reasonOf(error)}`, {
+    cause: error,
+  });
 }
 
 /** What the system says, without the path. */

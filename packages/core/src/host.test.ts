@@ -23,6 +23,7 @@ function registrations(): Registrations {
     onExplain: [],
     onClose: [],
     shut: false,
+    rehearsal: false,
   };
 }
 

@@ -36,6 +36,8 @@ export interface Registrations {
   readonly onClose: Listener<() => void | Promise<void>>[];
   /** After this, registering is an error: the pipelines are compiled. */
   shut: boolean;
+  /** Plugins are set up, and nothing will be served. */
+  rehearsal: boolean;
 }
 
 /** What one plugin registers with, under its name. */
@@ -50,6 +52,10 @@ export class Host implements PluginHost {
     this.#to = to;
     this.services = services;
     this.log = log;
+  }
+
+  get rehearsal(): boolean {
+    return this.#to.rehearsal;
   }
 
   use<K extends OperationName>(...args: [Middleware] | [Which<K>, Middleware<K>]): void {

@@ -19,6 +19,11 @@ export interface PluginHost {
   /** Lines carry the plugin's name. */
   readonly log: Logger;
   readonly services: Services;
+  /**
+   * Nothing will be served: `sluice check` and `sluice explain` set plugins up to hear what is wrong and what they would do, often while another
+   * process serves. Check and register as always; write, lock, connect and start nothing.
+   */
+  readonly rehearsal: boolean;
 
   /** Wraps operations: may refuse, answer instead, change the result, or pair things around `next()`. */
   use(middleware: Middleware): void;

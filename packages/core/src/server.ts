@@ -54,6 +54,8 @@ export interface Server extends PluginHost {
   register(...plugins: readonly Plugin[]): void;
   /** Checks and sets up everything; `listen` does it too. @throws SetupError that says what is wrong and where */
   ready(): Promise<void>;
+  /** As `ready`, for a server that will not serve: plugins write, lock and start nothing. Its `explain` answers as always. */
+  rehearse(): Promise<void>;
   /** Accepts connections at a port, or at an address; may be called for several. @throws SetupError `ERR_SLUICE_LISTEN` */
   listen(where?: number | ListenOptions): Promise<ListenAddress>;
   /** Serves a connection that was accepted elsewhere: by a supervisor, a tunnel, a test. */
@@ -118,6 +120,7 @@ class SluiceServer extends Host implements Server {
       onExplain: [],
       onClose: [],
       shut: false,
+      rehearsal: false,
     };
     super("server", registrations, services, log);
     this.#options = options;
@@ -160,10 +163,16 @@ class SluiceServer extends Host implements Server {
     return this.#ready;
   }
 
+  rehearse(): Promise<void> {
+    // One that is ready is past it.
+    if (this.#ready === undefined) this.#registrations.rehearsal = true;
+    return this.ready();
+  }
+
   async listen(where: number | ListenOptions = {}): Promise<ListenAddress> {
-    this.#refuseClosed();
+    this.#refuseToServe();
     await this.ready();
-    this.#refuseClosed();
+    this.#refuseToServe();
     const listener = await Listener.open(
       typeof where === "number" ? { port: where } : where,
       (socket) => this.accept(socket),
@@ -184,7 +193,7 @@ class SluiceServer extends Host implements Server {
     };
     // From here on an error of the socket always has somebody to hear it.
     socket.on("error", () => undefined);
-    if (this.#reception === undefined) socket.destroy();
+    if (this.#reception === undefined || this.rehearsal) socket.destroy();
     else void this.#reception.receive(socket, end);
   }
 
@@ -208,8 +217,10 @@ class SluiceServer extends Host implements Server {
     );
   }
 
-  #refuseClosed(): void {
+  #refuseToServe(): void {
     if (this.#closing !== undefined) throw closed();
+    if (!this.rehearsal) return;
+    throw new SetupError("ERR_SLUICE_ALREADY_STARTED", "The server was only rehearsed; make a new one to serve");
   }
 
   async #prepare(): Promise<void> {
@@ -246,7 +257,7 @@ class SluiceServer extends Host implements Server {
         this.#connections,
       );
       registered.shut = true;
-      await registered.mounts.start(this.#rootLog);
+      if (!this.rehearsal) await registered.mounts.start(this.#rootLog);
     } catch (error) {
       await closePlugins(registered, this.#services, this.#rootLog);
       throw error;

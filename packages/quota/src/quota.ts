@@ -67,8 +67,10 @@ export const quota: PluginFactory<QuotaOptions | undefined> = definePlugin({
       await transfer.close();
       await ledger.close();
     });
-    ledger.start();
-    journal.start();
+    if (!host.rehearsal) {
+      ledger.start();
+      journal.start();
+    }
     const books: Books = { ledger, subjects: new Subjects(settings), log, files, journal, chunk: settings.chunk };
     host.services.provide(Quota, () => new QuotaBooks(books));
     limitBandwidth(host, settings);

@@ -22,8 +22,10 @@ env.transactionSync(() => {
     entries += 1;
   }
   if (entries !== env.getStats().entryCount) throw new Error("Entries are missing");
-  env.put(Buffer.from([1, 0]), Buffer.from([1]));
-  env.remove(Buffer.from([1, 0]));
+  if (process.argv[3] === "write") {
+    env.put(Buffer.from([1, 0]), Buffer.from([1]));
+    env.remove(Buffer.from([1, 0]));
+  }
 });
 env.close().then(() => process.exit(0));
 `;
@@ -46,18 +48,27 @@ export function checkStamp(file: string): void {
   throw new SetupError("ERR_SLUICE_STORE", `${file} is no store: name another folder, or move the file away`);
 }
 
+/** What is checked. */
+interface Checked {
+  readonly file: string;
+  /** How long that may take, in milliseconds. */
+  readonly waitMs: number;
+  /** Whether it is tried to write as well. */
+  readonly write: boolean;
+}
+
 /**
  * Lets another process read the whole file first.
  *
  * @throws SetupError where it ends that process, or nobody lets go of the file for `waitMs`
  */
-export async function checkReadable(file: string, waitMs: number, log: Logger): Promise<void> {
+export async function checkReadable({ file, waitMs, write }: Checked, log: Logger): Promise<void> {
   const lmdb = createRequire(import.meta.url).resolve("lmdb");
   await new Promise<void>((resolve, reject) => {
     const env = { PATH: process.env["PATH"] ?? "" };
     execFile(
       process.execPath,
-      ["-e", reader, lmdb, file],
+      ["-e", reader, lmdb, file, ...(write ? ["write"] : [])],
       { timeout: waitMs, killSignal: "SIGKILL", env },
       (error, _, stderr) => {
         if (error === null) {

@@ -3,7 +3,7 @@ import { definePlugin, Store, type PluginFactory } from "@sluice/core";
 import { z } from "zod";
 import { checkReadable, checkStamp } from "./check.ts";
 import { openStore } from "./lmdb-store.ts";
-import { prepareLocation } from "./location.ts";
+import { findLocation, prepareLocation } from "./location.ts";
 import { Sweeper } from "./sweeper.ts";
 
 /** Where the store is, and how it is used. */
@@ -39,10 +39,14 @@ export const lmdbStore: PluginFactory<LmdbStoreOptions> = definePlugin({
     sweepMs: z.number().int().min(10).max(86_400_000).default(30_000),
   }),
   async setup(host, { path, check, waitMs, sweepMs }) {
-    const { file, bytes } = prepareLocation(resolve(path), host.log);
+    const { rehearsal } = host;
+    const location = rehearsal ? findLocation(resolve(path)) : prepareLocation(resolve(path), host.log);
+    // Where there is none yet, the store in memory does for a rehearsal.
+    if (location === undefined) return;
+    const { file, bytes } = location;
     if (bytes > 0) {
       checkStamp(file);
-      if (check) await checkReadable(file, waitMs, host.log);
+      if (check) await checkReadable({ file, waitMs, write: !rehearsal }, host.log);
     }
     const store = await openStore({ file, waitMs });
     try {
@@ -53,6 +57,7 @@ export const lmdbStore: PluginFactory<LmdbStoreOptions> = definePlugin({
       await store.close();
       throw error;
     }
+    if (rehearsal) return;
     const sweeper = new Sweeper(store, sweepMs, host.log);
     host.onClose(() => sweeper.stop());
   },

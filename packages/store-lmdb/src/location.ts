@@ -8,6 +8,7 @@ import {
   openSync,
   statfsSync,
   statSync,
+  type Stats,
 } from "node:fs";
 import { join } from "node:path";
 import { SetupError, type Logger } from "@sluice/core";
@@ -55,13 +56,7 @@ export function prepareLocation(folder: string, log: Logger): Location {
   } catch (error) {
     throw failed(error, `The store's folder ${folder} cannot be made`);
   }
-  const stats = statSync(folder);
-  if ((stats.mode & 0o022) !== 0) {
-    throw new SetupError(
-      "ERR_SLUICE_STORE",
-      `Others may write to the store's folder ${folder}: chmod 700 it, or name one of its own`,
-    );
-  }
+  checkFolder(folder);
   const network = networkFileSystem(statfsSync(folder).type);
   if (network !== undefined) {
     log.warn(
@@ -72,6 +67,23 @@ export function prepareLocation(folder: string, log: Logger): Location {
   const bytes = own(file, log);
   own(`${file}-lock`, log);
   return { file, bytes };
+}
+
+/** Checks what is there, and makes nothing. @returns nothing where there is no store yet @throws SetupError as `prepareLocation` */
+export function findLocation(folder: string): Location | undefined {
+  const file = join(folder, "store.mdb");
+  // LMDB would make its lock file, for everybody.
+  if ([file, `${file}-lock`].some((path) => statSync(path, { throwIfNoEntry: false }) === undefined)) return undefined;
+  checkFolder(folder);
+  return { file, bytes: checkFile(file).size };
+}
+
+function checkFolder(folder: string): void {
+  if ((statSync(folder).mode & 0o022) === 0) return;
+  throw new SetupError(
+    "ERR_SLUICE_STORE",
+    `Others may write to the store's folder ${folder}: chmod 700 it, or name one of its own`,
+  );
 }
 
 /**
@@ -89,9 +101,7 @@ function own(file: string, log: Logger): number {
       throw failed(error, `The store's file ${file} cannot be made`);
   }
   try {
-    const stats = lstatSync(file);
-    if (!stats.isFile()) throw new SetupError("ERR_SLUICE_STORE", `${file} is no file: move it away`);
-    accessSync(file, constants.R_OK | constants.W_OK);
+    const stats = checkFile(file);
     if ((stats.mode & 0o077) !== 0) {
       log.warn(
         { path: file, mode: (stats.mode & 0o777).toString(8) },
@@ -100,6 +110,17 @@ function own(file: string, log: Logger): number {
       chmodSync(file, 0o600);
     }
     return stats.size;
+  } catch (error) {
+    throw failed(error, `The store's file ${file} cannot be used`);
+  }
+}
+
+function checkFile(file: string): Stats {
+  try {
+    const stats = lstatSync(file);
+    if (!stats.isFile()) throw new SetupError("ERR_SLUICE_STORE", `${file} is no file: move it away`);
+    accessSync(file, constants.R_OK | constants.W_OK);
+    return stats;
   } catch (error) {
     throw failed(error, `The store's file ${file} cannot be used`);
   }

@@ -20,8 +20,8 @@ export function checkCommand(): Command {
 async function check(options: { readonly config?: string }): Promise<void> {
   const { makeServer, openConfig } = await import("../config/open.ts");
   const assembled = await openConfig(options.config);
-  // Plugins are set up, which is where they read their files; nothing is served, and nothing goes to the log.
-  const server = await makeServer(assembled, { level: "silent" });
+  // Plugins are set up, which is where they read their files; nothing is served or written, and nothing goes to the log.
+  const server = await makeServer(assembled, { level: "silent" }, "rehearse");
   await server.close({ graceMs: 0 });
   console.log(`OK  ${assembled.source.shown}`);
 }

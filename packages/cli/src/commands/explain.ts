@@ -55,7 +55,7 @@ async function explain(
   if (Number.isNaN(at.getTime()))
     throw new Failure(`--at: "${options.at}" is no time; write one such as 2027-01-31T18:00`);
   const { makeServer, openConfig } = await import("../config/open.ts");
-  const server = await makeServer(await openConfig(options.config), { level: "silent" });
+  const server = await makeServer(await openConfig(options.config), { level: "silent" }, "rehearse");
   try {
     if (user === undefined || op === undefined || path === undefined) {
       console.log((await server.explain()).trimEnd());

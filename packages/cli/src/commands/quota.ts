@@ -88,7 +88,7 @@ async function withQuota(
     throw new Failure("name whom to look at: --user alice, or --tree /home/alice");
   const user: User = { name: name ?? "recount", home: sftpPath(home), groups: group, claims: {} };
   const assembled = await openConfig(options.config);
-  const server = await makeServer(assembled, { level: "warn" });
+  const server = await makeServer(assembled, { level: "warn" }, "rehearse");
   try {
     if (!server.services.has(Quota))
       throw new Failure("the configuration has no quota: list @sluice/quota under plugins");
