@@ -20,6 +20,19 @@ describe("warningsOf", () => {
     ).toMatch(/contradict each other/);
   });
 
+  it("tells of a rule that seems to restrict, and leaves the rest to a later one that allows it", () => {
+    const archive = { name: "archive", paths: ["/archive/**"], allow: "read-only" } as const;
+    const what = "What a rule does not allow, a later one does: to refuse it, let the earlier one deny it";
+    expect(warningsFor(archive, { allow: "all" })).toEqual([
+      `${what} | archive: allows read-only on /archive/** | rule 2: allows all on /**`,
+    ]);
+    expect(warningsFor({ ...archive, deny: ["upload", "delete"] }, { allow: "all" })).toEqual([]);
+    expect(warningsFor({ ...archive, users: ["a"] }, { users: ["b"], allow: "all" })).toEqual([]);
+    expect(warningsFor(archive, { users: ["a"], allow: "all" })).toEqual([]);
+    expect(warningsFor(archive, { deny: ["list"] }, { allow: "all" })).toEqual([]);
+    expect(warningsFor({ ...archive, maxFileBytes: 1 }, { allow: "all" })).toEqual([]);
+  });
+
   it("says nothing of exceptions that come first, of other verbs, other users and other times", () => {
     expect(warningsFor({ paths: ["/a/*.exe"], deny: ["upload"] }, { paths: ["/a/**"], allow: "all" })).toEqual([]);
     expect(warningsFor({ allow: ["list"] }, { paths: ["/a"], deny: ["upload"] })).toEqual([]);

@@ -21,7 +21,7 @@ export function warningsOf(rules: readonly Rule[]): { readonly warnings: readonl
   for (const later of rules) {
     for (const earlier of rules.slice(0, later.index)) {
       if (++pairs > mostPairs) return { warnings, whole: false };
-      const what = oddity(earlier, later);
+      const what = oddity(earlier, later, rules);
       if (what === undefined) continue;
       warnings.push({ what, earlier: describeRule(earlier), later: describeRule(later) });
       break;
@@ -30,12 +30,15 @@ export function warningsOf(rules: readonly Rule[]): { readonly warnings: readonl
   return { warnings, whole: true };
 }
 
-function oddity(earlier: Rule, later: Rule): string | undefined {
+function oddity(earlier: Rule, later: Rule, rules: readonly Rule[]): string | undefined {
   const verbs = later.allow | later.deny;
   const shared = verbs & (earlier.allow | earlier.deny);
   if (shared === 0) return undefined;
   if (shared === verbs && isForAllOf(earlier, later) && containsAll(earlier, later)) {
     return "A rule never decides: an earlier one always does";
+  }
+  if (leavesOut(earlier, later) && containsAll(later, earlier) && !isException(earlier, later, rules)) {
+    return "What a rule does not allow, a later one does: to refuse it, let the earlier one deny it";
   }
   const opposed = (earlier.allow & later.deny) | (earlier.deny & later.allow);
   if (opposed === 0 || !mayMeet(earlier, later) || containsAll(earlier, later) || containsAll(later, earlier)) {
@@ -43,6 +46,17 @@ function oddity(earlier: Rule, later: Rule): string | undefined {
   }
   const meet = earlier.globs.some((glob) => later.globs.some((other) => glob.meets(other)));
   return meet ? "Two rules contradict each other on some paths; the earlier one decides" : undefined;
+}
+
+/** Whether a rule between the two denies what the earlier one allows: then that one is there for it. */
+function isException(earlier: Rule, later: Rule, rules: readonly Rule[]): boolean {
+  return rules.slice(earlier.index + 1, later.index).some((between) => (between.deny & earlier.allow) !== 0);
+}
+
+/** Whether the earlier rule allows a part of what the later one allows, so that it decides nothing by itself. */
+function leavesOut(earlier: Rule, later: Rule): boolean {
+  const isPart = (earlier.allow & ~later.allow) === 0 && earlier.allow !== later.allow;
+  return isPart && earlier.deny === 0 && earlier.maxFileBytes === Infinity && isForAllOf(later, earlier);
 }
 
 /** Whether the earlier rule applies to everybody, from everywhere and always, that the later one does. */
