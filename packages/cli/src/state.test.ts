@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
@@ -42,10 +42,29 @@ test.skipIf(process.platform !== "linux")("a folder where none can be made is to
   );
 });
 
-test.skipIf(process.getuid?.() === 0)("a folder that can only be read serves with the key that it has", () => {
-  openState(directory);
+test("a folder that can only be read serves with the key that it has", () => {
+  const { hostKeyPath } = openState(directory);
   rmSync(join(directory, "known_hosts"));
   chmodSync(directory, 0o500);
-  expect(openState(directory)).not.toHaveProperty("knownHostsPath");
-  chmodSync(directory, 0o700);
+  try {
+    asNobody([directory, hostKeyPath], () => expect(openState(directory)).not.toHaveProperty("knownHostsPath"));
+  } finally {
+    chmodSync(directory, 0o700);
+  }
 });
+
+/** Runs something as a user who owns these paths and is not root, whom modes do not bind. */
+function asNobody(paths: readonly string[], run: () => void): void {
+  if (process.getuid?.() !== 0) {
+    run();
+    return;
+  }
+  const nobody = 65_534;
+  for (const path of paths) chownSync(path, nobody, nobody);
+  process.seteuid?.(nobody);
+  try {
+    run();
+  } finally {
+    process.seteuid?.(0);
+  }
+}
