@@ -1,9 +1,18 @@
 import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { afterEach, expect, it, vi } from "vitest";
 import { generateHostKey } from "./hostkeys.ts";
+import { hasNativeCrypto } from "./ssh2.ts";
 import type * as Ssh2 from "./ssh2.ts";
 
+interface Addon {
+  readonly [name: string]: { readonly prototype: { encrypt?: () => void } };
+}
+const addonPath = "ssh2/lib/protocol/crypto/build/Release/sshcrypto.node";
+const addon = hasNativeCrypto ? (createRequire(import.meta.url)(addonPath) as Addon) : {};
+
 afterEach(() => {
+  vi.restoreAllMocks();
   vi.doUnmock("./ssh2.ts");
   vi.resetModules();
 });
@@ -43,6 +52,42 @@ it.each<[string, (original: typeof Ssh2) => object, string]>([
     code: "ERR_SLUICE_SSH_LIBRARY",
     message: expect.stringContaining(problem),
   });
+});
+
+it.skipIf(!hasNativeCrypto).each(["AESGCMCipher", "GenericCipher", "ChaChaPolyCipher"])(
+  "A server refuses to start with an addon whose %s fails, as one does that was built for another OpenSSL",
+  async (name) => {
+    vi.spyOn(addon[name]!.prototype, "encrypt").mockImplementation(() => {
+      throw new Error("invalid operation");
+    });
+    await expect(start(() => ({}))).rejects.toMatchObject({
+      code: "ERR_SLUICE_SSH_LIBRARY",
+      message: expect.stringContaining("invalid operation (under "),
+    });
+  },
+);
+
+it.skipIf(!hasNativeCrypto)("A cipher that fails later ends the connection, and nothing else", async () => {
+  const { createMemoryFileSystem } = await import("@sluice/fs-memory");
+  const { startTestServer } = await import("@sluice/testing");
+  const fs = createMemoryFileSystem();
+  const { server, connect, idle, close, log } = await startTestServer({ fs });
+  try {
+    const clients = [await connect(), await connect()];
+    const [connection] = server.connections;
+    const broken = vi.spyOn(addon["AESGCMCipher"]!.prototype, "encrypt").mockImplementation(() => {
+      throw new Error("invalid operation");
+    });
+    // A goodbye has to be encrypted, too.
+    connection!.end("Enough");
+    await log.waitFor(({ message }) => message === "Disconnected");
+    broken.mockRestore();
+    await (await clients[1]!.sftp()).stat("/");
+    for (const client of clients) client.cut();
+    await idle();
+  } finally {
+    await close();
+  }
 });
 
 it("The version that is tested is the one that the package asks for", async () => {

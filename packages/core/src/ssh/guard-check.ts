@@ -1,10 +1,12 @@
 import { Duplex } from "node:stream";
 import { withDeadline } from "../deadline.ts";
 import { Writer } from "../protocol/writer.ts";
+import { chacha20 } from "./algorithms.ts";
 import { Guard } from "./guard.ts";
 import { generateHostKey } from "./hostkeys.ts";
 import { SSH_MSG } from "./messages.ts";
 import {
+  hasNativeCrypto,
   installedVersion,
   KexInit,
   Protocol,
@@ -17,9 +19,13 @@ import {
   type Ssh2Protocol,
 } from "./ssh2.ts";
 
-const directions = { cipher: ["aes128-gcm@openssh.com"], mac: ["hmac-sha2-256"], compress: ["none"], lang: [] };
+const cipher = "aes128-gcm@openssh.com";
+/** With that, one of each kind that is offered: an addon that was built for another OpenSSL fails with some. */
+const otherCiphers = ["aes128-ctr", ...(hasNativeCrypto ? [chacha20] : [])];
 const hostKeyType = "ssh-ed25519";
 const kex = "curve25519-sha256";
+/** ssh2's client takes a server that has strict key exchange for one that was asked for it. */
+const strictKex = "kex-strict-c-v00@openssh.com";
 const channel = 0;
 
 /** ssh2 begins when its WebAssembly, the stand-in for its addon, is compiled. */
@@ -29,8 +35,8 @@ let checked: Promise<void> | undefined;
 
 /**
  * Exchanges keys with ssh2's server in memory, as a client would, and holds that the guard sees what arrives and decides about it, and that
- * what it allows is served. With the ciphers that are in use here: the native addon's, or those without it. Once in a process; takes some
- * milliseconds.
+ * what it allows is served. With a cipher of each kind that is in use here: the native addon's, or those without it. Once in a process; takes
+ * some milliseconds.
  *
  * @throws Error that says what is not so
  */
@@ -43,12 +49,20 @@ async function check(): Promise<void> {
   if (installedVersion !== testedVersion) {
     throw new Error(`ssh2 is installed in version ${installedVersion}, and ${testedVersion} is needed`);
   }
-  const talk = new Conversation();
+  await converse(cipher, (talk) => talk.run());
+  for (const other of otherCiphers) await converse(other, (talk) => talk.login());
+}
+
+async function converse(under: string, talk: (conversation: Conversation) => void): Promise<void> {
+  const conversation = new Conversation(under);
   try {
-    await withDeadline(talk.begun, beginMs, "ssh2 does not begin");
-    talk.run();
+    await withDeadline(conversation.begun, beginMs, "ssh2 does not begin");
+    talk(conversation);
+  } catch (error) {
+    const what = error instanceof Error ? error.message : "unknown";
+    throw new Error(`${what} (under ${under}; "npm rebuild ssh2" makes its addon anew)`, { cause: error });
   } finally {
-    talk.end();
+    conversation.end();
   }
 }
 
@@ -67,9 +81,16 @@ class Conversation {
   #violated: string | undefined;
   #guard: Guard | undefined;
 
-  constructor() {
+  constructor(under: string) {
+    const directions = { cipher: [under], mac: ["hmac-sha2-256"], compress: ["none"], lang: [] };
     const key = utils.parseKey(generateHostKey("ed25519").privateKey) as ParsedKey;
-    const algorithms = { kex: [kex], serverHostKey: [hostKeyType], cipher: directions.cipher, compress: ["none"] };
+    const algorithms = {
+      kex: [kex],
+      serverHostKey: [hostKeyType],
+      cipher: [under],
+      hmac: directions.mac,
+      compress: ["none"],
+    };
     const server = new Server({ hostKeys: [{ key }], algorithms } as unknown as ConstructorParameters<
       typeof Server
     >[0]);
@@ -88,22 +109,26 @@ class Conversation {
     server.injectSocket(this.#socket as Parameters<typeof server.injectSocket>[0]);
     this.#client = new Protocol({
       server: false,
-      offer: new KexInit({ kex: [kex], serverHostKey: [hostKeyType], cs: directions, sc: directions }),
+      offer: new KexInit({ kex: [kex, strictKex], serverHostKey: [hostKeyType], cs: directions, sc: directions }),
       onWrite: (data) => void this.#toServer.push(data),
       onError: (error) => void this.#errors.push(error),
     });
     this.#client.start?.();
   }
 
+  /** Packets there and back, under the keys. */
+  login(): void {
+    this.#begin();
+    this.#allowed("the login", login(), "authentication");
+  }
+
   run(): void {
-    this.#settle();
-    this.#send(new Writer().u8(SSH_MSG.SERVICE_REQUEST).text("ssh-userauth"));
+    this.#begin();
     const channelOpen = new Writer().u8(SSH_MSG.CHANNEL_OPEN).text("session").u32(channel).u32(1024).u32(32_768);
     this.#refused("a message that only servers send", new Writer().u8(SSH_MSG.USERAUTH_SUCCESS));
     this.#refused("a channel before the login", channelOpen);
     this.#refused("a key exchange before the login", new Writer().u8(SSH_MSG.KEXINIT).raw(Buffer.alloc(16)));
-    const login = new Writer().u8(SSH_MSG.USERAUTH_REQUEST).text("check").text("ssh-connection").text("none");
-    this.#allowed("the login", login, "authentication");
+    this.#allowed("the login", login(), "authentication");
     this.#guard?.answered();
     this.#allowed("a channel", channelOpen, "session");
     const widen = new Writer().u8(SSH_MSG.CHANNEL_WINDOW_ADJUST).u32(channel).u32(0xffff_ffff);
@@ -117,9 +142,13 @@ class Conversation {
     );
   }
 
+  #begin(): void {
+    this.#settle();
+    this.#send(new Writer().u8(SSH_MSG.SERVICE_REQUEST).text("ssh-userauth"));
+  }
+
   end(): void {
     this.#client.cleanup();
-    this.#connection?.end();
     this.#socket.destroy();
   }
 
@@ -184,4 +213,8 @@ class Conversation {
       if (error !== undefined) throw error;
     }
   }
+}
+
+function login(): Writer {
+  return new Writer().u8(SSH_MSG.USERAUTH_REQUEST).text("check").text("ssh-connection").text("none");
 }

@@ -64,7 +64,7 @@ export interface Ssh2Protocol {
   /** Defined while keys are exchanged. */
   readonly _kexinit: Buffer | undefined;
   readonly _kex: Ssh2KeyExchange | undefined;
-  readonly _cipher: { readonly outSeqno: number; encrypt(packet: Buffer): void };
+  readonly _cipher: { readonly outSeqno: number; encrypt: (packet: Buffer) => void };
   readonly _decipher: {
     readonly inSeqno: number;
     /** What has come of a packet that is not whole. */

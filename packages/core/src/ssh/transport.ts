@@ -7,6 +7,7 @@ import type { NegotiatedAlgorithms } from "../connection.ts";
 import type { AlgorithmLists } from "./algorithms.ts";
 import { requestOf, type Ask } from "./auth-request.ts";
 import { SshChannel } from "./channel.ts";
+import { containCipher } from "./contain.ts";
 import { classicalKex, mendExchange } from "./exchange.ts";
 import { Guard } from "./guard.ts";
 import { mendHandshake } from "./handshake.ts";
@@ -193,6 +194,10 @@ export class Transport {
     const { kex } = this.#options.algorithms;
     mendExchange(protocol, kex, kex.includes(hybridKex) ? trustedEncapsulate() : undefined);
     boundInflation(protocol);
+    containCipher(protocol, (error) => {
+      this.#listener.failed(new Error("Encryption failed", { cause: error }));
+      this.#socket.destroy();
+    });
     const outbound = new Outbound(protocol, this.#socket);
     const inbound = new Inbound(protocol, this.#socket, (channel, data) => {
       for (const open of this.#channels) if (open.id === channel) open.receive(data);
