@@ -55,7 +55,9 @@ function* removeAbandoned(directory: Directory): Steps<boolean> {
       if (bytes === undefined) break;
       const name = textFromBytes(bytes);
       const stats = yield* calls.lstat(entryPath(directory, name));
-      if (stats !== undefined && !isAbandoned(name, stats.ctimeMs)) return false;
+      // What has vanished may come back, and is not a leftover then.
+      if (stats === undefined) continue;
+      if (!isAbandoned(name, stats.ctimeMs)) return false;
       abandoned.push(name);
     }
   } finally {

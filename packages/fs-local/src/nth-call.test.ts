@@ -13,8 +13,8 @@ import {
   variants,
   type Variant,
 } from "../test/fixture.ts";
-import { burst, type Driver } from "./driver.ts";
-import type { Call, Steps } from "./steps.ts";
+import { watchedDriver } from "../test/watched.ts";
+import type { Driver } from "./driver.ts";
 
 /** One of everything, each by itself. */
 const works: readonly ((system: FileSystem) => Promise<unknown>)[] = [
@@ -49,42 +49,16 @@ class Saboteur {
   /** Which ones give a descriptor back: those are done before they fail, as `close(2)` is. */
   readonly closes = new Set<number>();
 
-  readonly driver: Driver = {
-    bursts: false,
-    run: (steps) => burst.run(() => this.#watched(steps())),
-    io: (call) => burst.io(call),
-  };
-
-  *#watched<T>(steps: Steps<T>): Steps<T> {
-    let state = steps.next();
-    while (state.done !== true) {
-      const { value } = state;
-      const calls = Array.isArray(value) ? (value as readonly Call[]) : [value as Call];
-      try {
-        const results = (yield calls.map((call) => this.#wrapped(call))) as unknown[];
-        state = steps.next(Array.isArray(value) ? results : results[0]);
-      } catch (error) {
-        state = steps.throw(error);
-      }
-    }
-    return state.value;
-  }
-
-  #wrapped(call: Call): Call {
-    return {
-      later: () => call.later(),
-      now: () => {
-        const number = ++this.calls;
-        const failure = Object.assign(new Error("EIO: injected"), { code: "EIO" });
-        if (number === this.nth && !this.closes.has(number)) throw failure;
-        const before = openDescriptors();
-        const result = call.now();
-        if (this.recording && openDescriptors() < before) this.closes.add(number);
-        if (number === this.nth) throw failure;
-        return result;
-      },
-    };
-  }
+  readonly driver: Driver = watchedDriver((call) => {
+    const number = ++this.calls;
+    const failure = Object.assign(new Error("EIO: injected"), { code: "EIO" });
+    if (number === this.nth && !this.closes.has(number)) throw failure;
+    const before = openDescriptors();
+    const result = call.now();
+    if (this.recording && openDescriptors() < before) this.closes.add(number);
+    if (number === this.nth) throw failure;
+    return result;
+  });
 }
 
 function openDescriptors(): number {
