@@ -24,7 +24,8 @@ export interface Codec {
   /** Whether a RENAME may replace its target, behind both paths. */
   readRenameOverwrite(reader: Reader): boolean;
   readName(reader: Reader): NameEntry;
-  writeName(writer: Writer, entry: NameEntry | DirectoryEntry): void;
+  /** @param nowMs the time of the reply, by which dates are spelled with their time of day or their year */
+  writeName(writer: Writer, entry: NameEntry | DirectoryEntry, nowMs?: number): void;
   /** The nearest code that this version knows. */
   statusCode(status: ErrorStatus): number;
 }

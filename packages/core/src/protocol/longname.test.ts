@@ -3,7 +3,10 @@ import { describe, expect, it } from "vitest";
 import type { FileType } from "../filesystem.ts";
 import type { WireAttributes } from "./codec.ts";
 import { longname } from "./longname.ts";
+import { Reader } from "./reader.ts";
 import { textFromBytes } from "./text.ts";
+import { v3 } from "./v3.ts";
+import { Writer } from "./writer.ts";
 
 const now = Date.UTC(2024, 5, 30, 12, 0);
 const line = (stats: WireAttributes, name = "file"): string => longname({ name, stats }, now);
@@ -85,6 +88,46 @@ describe("longname", () => {
     ["a placeholder for what no calendar has", Infinity, "Jan  1  1970"],
   ])("shows %s, in UTC", (_, ms, text) => {
     expect(date(ms)).toBe(text);
+  });
+
+  it("tells neighbours apart by every column", () => {
+    const first = { type: "file", mode: 0o644, linkCount: 1, uid: 1, gid: 2, size: 3, mtimeMs: 0 } as const;
+    const others: readonly [WireAttributes, string][] = [
+      [first, "-rw-r--r--   1 1        2               3 Jan  1  1970 file"],
+      [{ ...first, type: "fifo" }, "prw-r--r--   1 1        2               3 Jan  1  1970 file"],
+      [{ ...first, mode: 0o600 }, "-rw-------   1 1        2               3 Jan  1  1970 file"],
+      [{ ...first, linkCount: 2 }, "-rw-r--r--   2 1        2               3 Jan  1  1970 file"],
+      [{ ...first, uid: 2 }, "-rw-r--r--   1 2        2               3 Jan  1  1970 file"],
+      [{ ...first, gid: 1 }, "-rw-r--r--   1 1        1               3 Jan  1  1970 file"],
+      [{ ...first, owner: "ann" }, "-rw-r--r--   1 ann      2               3 Jan  1  1970 file"],
+      [{ ...first, group: "ann" }, "-rw-r--r--   1 1        ann             3 Jan  1  1970 file"],
+      [{ ...first, size: 4 }, "-rw-r--r--   1 1        2               4 Jan  1  1970 file"],
+      [{ ...first, mtimeMs: Date.UTC(1970, 0, 2) }, "-rw-r--r--   1 1        2               3 Jan  2  1970 file"],
+      [{ type: "directory" }, "drwxr-xr-x   1 0        0               0 Jan  1  1970 file"],
+      [{ type: "file" }, "-rw-r--r--   1 0        0               0 Jan  1  1970 file"],
+      [{ mode: 0o644 }, "?rw-r--r--   1 0        0               0 Jan  1  1970 file"],
+    ];
+    for (const [one, text] of others) {
+      for (const [other] of others) {
+        line(other);
+        expect(line(one)).toBe(text);
+      }
+    }
+  });
+
+  it("is what a NAME reply carries", () => {
+    const stats: WireAttributes = { type: "file", mode: 0o644, size: 5, mtimeMs: now };
+    for (const entry of [
+      { name: "plain", stats },
+      { name: "é\n\udcff", stats: { ...stats, owner: "é\n" } },
+      { name: "é", stats: {} },
+    ]) {
+      const writer = new Writer();
+      v3.writeName(writer, entry, now);
+      const reader = new Reader(writer.finish());
+      expect(reader.text()).toBe(entry.name);
+      expect(reader.text()).toBe(longname(entry, now));
+    }
   });
 
   it("cannot drive a terminal or pretend to be two lines, whatever the names say", () => {

@@ -1,5 +1,5 @@
 import type { FileType } from "../filesystem.ts";
-import type { NameEntry } from "./codec.ts";
+import type { NameEntry, WireAttributes } from "./codec.ts";
 import { printable } from "./text.ts";
 
 const letters: Readonly<Record<FileType, string>> = {
@@ -21,16 +21,52 @@ const halfYearMs = 182 * 24 * 3600 * 1000;
  * are escaped, so that a file's name cannot drive the terminal; the name itself travels beside it as it is.
  */
 export function longname(entry: NameEntry, nowMs: number = Date.now()): string {
-  const { stats, name } = entry;
-  // A bare path, as REALPATH answers, has nothing to describe.
-  if (stats.type === undefined && stats.mode === undefined) return printable(name);
-  const type = stats.type ?? "unknown";
-  const rights = permissions(stats.mode ?? (type === "directory" ? 0o755 : 0o644));
-  const links = String(stats.linkCount ?? 1).padStart(3);
-  const owner = printable(stats.owner ?? String(stats.uid ?? 0)).padEnd(8);
-  const group = printable(stats.group ?? String(stats.gid ?? 0)).padEnd(8);
-  const size = String(stats.size ?? 0).padStart(8);
-  return `${letters[type]}${rights} ${links} ${owner} ${group} ${size} ${date(stats.mtimeMs ?? 0, nowMs)} ${printable(name)}`;
+  return [...columns(entry.stats, nowMs), printable(entry.name)].join(" ");
+}
+
+/** What stands in front of the name, each with a space behind it. A bare path, as REALPATH answers, has nothing to describe. */
+export function columns(stats: WireAttributes, nowMs: number): readonly string[] {
+  if (stats.type === undefined && stats.mode === undefined) return [];
+  return [ownership(stats), String(stats.size ?? 0).padStart(8), date(stats.mtimeMs ?? 0, nowMs)];
+}
+
+/** What stands in front of the size, and of what it was made. */
+interface Ownership {
+  readonly type: FileType | undefined;
+  readonly mode: number | undefined;
+  readonly linkCount: number | undefined;
+  readonly owner: string | number | undefined;
+  readonly group: string | number | undefined;
+  readonly text: string;
+}
+
+/** The last one spelled: neighbours in a directory mostly have the same. */
+let lastOwnership: Ownership | undefined;
+
+function ownership(stats: WireAttributes): string {
+  const { type, mode, linkCount } = stats;
+  const owner = stats.owner ?? stats.uid;
+  const group = stats.group ?? stats.gid;
+  const last = lastOwnership;
+  if (
+    last === undefined ||
+    last.type !== type ||
+    last.mode !== mode ||
+    last.linkCount !== linkCount ||
+    last.owner !== owner ||
+    last.group !== group
+  ) {
+    const rights = permissions(mode ?? (type === "directory" ? 0o755 : 0o644));
+    const links = String(linkCount ?? 1).padStart(3);
+    const text = `${letters[type ?? "unknown"]}${rights} ${links} ${name(owner)} ${name(group)}`;
+    lastOwnership = { type, mode, linkCount, owner, group, text };
+    return lastOwnership.text;
+  }
+  return last.text;
+}
+
+function name(owner: string | number | undefined): string {
+  return printable(String(owner ?? 0)).padEnd(8);
 }
 
 /** By mode; the files of a directory have few different ones. */

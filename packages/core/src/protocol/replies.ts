@@ -48,7 +48,8 @@ export class ReplyMaker {
   /** NAME with one or more names. */
   names(entries: readonly NameEntry[]): Buffer {
     const writer = this.#start(SSH_FXP.NAME, 64 + entries.length * 160).u32(entries.length);
-    for (const entry of entries) this.#codec.writeName(writer, entry);
+    const nowMs = Date.now();
+    for (const entry of entries) this.#codec.writeName(writer, entry, nowMs);
     return finish(writer);
   }
 

@@ -1,9 +1,10 @@
 import { statusCodes, type ErrorStatus } from "../errors.ts";
 import type { FileType, OpenFlags } from "../filesystem.ts";
 import type { Codec, NameEntry, WireAttributes } from "./codec.ts";
-import { longname } from "./longname.ts";
+import { columns } from "./longname.ts";
 import { SSH_FILEXFER_ATTR as ATTR, SSH_FXF } from "./packets.ts";
 import { BadPacket, type Reader } from "./reader.ts";
+import { printable } from "./text.ts";
 import type { Writer } from "./writer.ts";
 
 /** Type bits of the permissions word (POSIX `st_mode`): in v3 a file's type travels there. */
@@ -20,6 +21,8 @@ const typeBits: Readonly<Record<FileType, number>> = {
 };
 const typeOfBits = new Map<number, FileType>();
 for (const [type, bits] of Object.entries(typeBits)) if (bits !== 0) typeOfBits.set(bits, type as FileType);
+
+const space = 0x20;
 
 /** Nearest v3 codes where the v6 one is unknown; the others become FAILURE. The message stays precise. */
 const nearest: Partial<Record<ErrorStatus, number>> = {
@@ -138,9 +141,16 @@ function readName(reader: Reader): NameEntry {
   return { name, stats: readAttributes(reader) };
 }
 
-function writeName(writer: Writer, entry: NameEntry): void {
-  writer.text(entry.name).text(longname(entry));
-  writeAttributes(writer, entry.stats);
+function writeName(writer: Writer, entry: NameEntry, nowMs = Date.now()): void {
+  const { name, stats } = entry;
+  writer.text(name);
+  const start = writer.length;
+  // The same as `longname`, which is not put together first.
+  writer.u32(0);
+  for (const column of columns(stats, nowMs)) writer.characters(column).u8(space);
+  writer.characters(printable(name));
+  writer.patchU32(start, writer.length - start - 4);
+  writeAttributes(writer, stats);
 }
 
 function statusCode(status: ErrorStatus): number {

@@ -25,7 +25,9 @@ describe("Writer", () => {
   it("writes strings behind their length, and raw bytes as they are", () => {
     expect(written((writer) => writer.bytes(Uint8Array.of(1, 2)))).toEqual([0, 0, 0, 2, 1, 2]);
     expect(written((writer) => writer.text("é\udcff"))).toEqual([0, 0, 0, 3, 0xc3, 0xa9, 0xff]);
+    expect(written((writer) => writer.text("a\udcffb"))).toEqual([0, 0, 0, 3, 0x61, 0xff, 0x62]);
     expect(written((writer) => writer.text(""))).toEqual([0, 0, 0, 0]);
+    expect(written((writer) => writer.characters("aé").characters("b"))).toEqual([0x61, 0xc3, 0xa9, 0x62]);
     expect(written((writer) => writer.raw(Uint8Array.of(1, 2)))).toEqual([1, 2]);
   });
 

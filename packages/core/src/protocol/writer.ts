@@ -72,10 +72,27 @@ export class Writer {
 
   /** Text behind its length, byte-preserving. */
   text(value: string): this {
-    if (!isAscii(value)) return this.bytes(bytesFromText(value));
-    this.u32(value.length);
-    const at = this.#room(value.length);
-    this.#buffer.write(value, at, "latin1");
+    const start = this.#at;
+    this.u32(value.length).characters(value);
+    const length = this.#at - start - 4;
+    if (length !== value.length) this.patchU32(start, length);
+    return this;
+  }
+
+  /** Text without its length, byte-preserving. */
+  characters(value: string): this {
+    const { length } = value;
+    const at = this.#room(length);
+    const buffer = this.#buffer;
+    // Names are short: one by one they are written before a call into the engine's own code would have begun.
+    for (let i = 0; i < length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) {
+        this.#at = at;
+        return this.raw(bytesFromText(value));
+      }
+      buffer[at + i] = code;
+    }
     return this;
   }
 
@@ -95,8 +112,4 @@ export class Writer {
   finish(): Buffer {
     return this.#buffer.subarray(0, this.#at);
   }
-}
-
-function isAscii(text: string): boolean {
-  return /^[\x00-\x7f]*$/.test(text);
 }
