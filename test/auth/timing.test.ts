@@ -128,6 +128,7 @@ const serve = (plugins: readonly Plugin[], auth: readonly (readonly string[])[])
     methods: [],
     plugins,
     auth,
+    maxStartups: "100:30:200",
     limits: { ...limits, ...unthrottled, perSource: 100, perSourceUnauthenticated: 100 },
   });
 
