@@ -3,7 +3,7 @@ import fs from "node:fs";
 import { join } from "node:path";
 import type { LocalFilesOptions } from "@sluice/fs-local";
 import type { SftpClient } from "@sluice/testing";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { makeGround, startVictim, type Ground, type Victim } from "./victim.ts";
 
 const rounds = 10;
@@ -155,6 +155,25 @@ describe.skipIf(noStrace !== undefined)(`calls of the kernel that go wrong${note
     await server.stop();
   });
 
+  it("a folder that cannot be read is left out when leftovers are swept, and the others are swept", async () => {
+    const dying = await startVictim(ground, { root });
+    const client = await dying.client();
+    await client.open("/file", { write: true, create: true, truncate: true });
+    await dying.kill();
+    const [leftover = ""] = onDisk();
+    for (const folder of ["a", "b", "c"]) {
+      fs.mkdirSync(join(root, folder));
+      fs.copyFileSync(join(root, leftover), join(root, folder, leftover));
+    }
+    const unreadable = ["--trace=getdents64", `--trace-path=${join(root, "b")}`, "--inject=getdents64:error=EIO"];
+    const server = await serve({}, traced(...unreadable));
+    const left = (): string[] => ["a", "b", "c"].filter((folder) => fs.readdirSync(join(root, folder)).length > 0);
+    await vi.waitFor(() => expect(left()).toEqual(["b"]), 5_000);
+    await server.stop();
+    expect(onDisk()).toEqual(["a", "b", "c", "file"]);
+    expect(server.log()).toContain('"failed":1');
+  });
+
   it("a durable close is answered after fsync of the file, rename, and fsync of the folder, in that order", async () => {
     const server = await serve({ durable: true }, traced("--trace=fsync,rename"));
     const client = await server.client();
@@ -162,6 +181,35 @@ describe.skipIf(noStrace !== undefined)(`calls of the kernel that go wrong${note
     const answered = fs.readFileSync(traceFile(), "utf8").match(/(fsync|rename)(?=\()/g);
     expect(answered).toEqual(["fsync", "rename", "fsync"]);
     await server.stop();
+  });
+});
+
+describe.skipIf(noStrace !== undefined)(`names that are to last${note(noStrace)}`, () => {
+  /** The calls that make a name and write something out, with what they were done to, in the order in which they were made. */
+  async function traced(options: Partial<LocalFilesOptions>, work: (client: SftpClient) => Promise<unknown>) {
+    const trace = join(ground.directory, "trace");
+    const wrapper = ["strace", "-f", "-qq", "-y", `--output=${trace}`, "--trace=fsync,rename,link"];
+    const server = await startVictim(ground, { root, ...options, durable: true }, wrapper);
+    await work(await server.client());
+    await server.stop();
+    const calls = fs.readFileSync(trace, "utf8").matchAll(/(fsync|rename|link)\((?:\d+<([^>]*)>)?/g);
+    return [...calls].map(([, call, path]) => (path === undefined ? call : `${call} ${path.slice(root.length)}`));
+  }
+
+  it("are written out for files that are made in place", async () => {
+    const calls = await traced({ atomic: false }, async (client) => {
+      await client.writeFile("/new", "content");
+      await client.writeFile("/new", "replaced");
+    });
+    expect(calls).toEqual(["fsync /new", "fsync ", "fsync /new"]);
+  });
+
+  it("are written out for what is kept of an upload that was cut off, before it can be resumed", async () => {
+    const calls = await traced({ keepPartial: true }, async (client) => {
+      const handle = await client.open("/new", { write: true, create: true, truncate: true });
+      await client.write(handle, 0, Buffer.from("content"));
+    });
+    expect(calls).toEqual(["link", "fsync "]);
   });
 });
 

@@ -65,11 +65,12 @@ function given(asked: number | undefined, usual: number, { setstat }: Modes): nu
  * it has now. Times come last, because a change of size would move them.
  */
 export function* change(target: number | HostPath, stats: NodeStats, asked: Attributes, tree: Tree): Steps<void> {
+  // Who may open a device or a socket is not for clients to say.
+  if (!stats.isFile() && !stats.isDirectory()) throw new SftpError("failure", "Not a regular file");
   const attributes = permitted(stats, asked, tree.setstat);
   const open = typeof target === "number";
   if (attributes.size !== undefined) {
     if (stats.isDirectory()) throw new SftpError("isADirectory");
-    if (!stats.isFile()) throw new SftpError("failure", "Not a regular file");
     yield* open ? calls.ftruncate(target, attributes.size) : truncate(target, attributes.size);
   }
   if (changesOwner(stats, attributes)) {

@@ -25,15 +25,18 @@ export class LocalFile implements FileHandle {
   readonly #fd: number;
   readonly #flags: OpenFlags;
   readonly #upload: Upload | undefined;
+  /** The folder in which the file was made under its own name, where that name has to be written out. */
+  readonly #folder: Directory | undefined;
   #closed = false;
   /** The first write that failed. A file that lacks it must not be reported complete. */
   #failure: { readonly error: unknown } | undefined;
 
-  constructor(tree: Tree, fd: number, flags: OpenFlags, upload?: Upload) {
+  constructor(tree: Tree, fd: number, flags: OpenFlags, upload?: Upload, folder?: Directory) {
     this.#tree = tree;
     this.#fd = fd;
     this.#flags = flags;
     this.#upload = upload;
+    this.#folder = folder;
   }
 
   async read(buffer: Uint8Array, position: number): Promise<number> {
@@ -139,6 +142,7 @@ export class LocalFile implements FileHandle {
     if (completed && this.#tree.durable && changed) await this.#note(this.#flush());
     // Before the commit, because a network file system may only now say that there was no space.
     await this.#note(this.#tree.driver.run(() => calls.close(this.#fd)));
+    if (this.#folder !== undefined) await this.#note(this.#leaveFolder(this.#folder, completed));
     if (this.#upload !== undefined) await this.#settle(this.#upload, this.#failure === undefined ? outcome : "refused");
     if (completed && this.#failure !== undefined) throw this.#failure.error;
   }
@@ -146,13 +150,23 @@ export class LocalFile implements FileHandle {
   async #settle(upload: Upload, outcome: CloseOutcome): Promise<void> {
     const { containment, driver, durable, keepPartial, uploads } = this.#tree;
     try {
+      const kept = outcome === "aborted" && keepPartial;
       if (outcome === "completed") await driver.run(() => commit(upload));
-      else if (outcome === "aborted" && keepPartial) await driver.run(() => commitNew(upload));
+      else if (kept) await driver.run(() => commitNew(upload));
       else await driver.run(() => discard(upload));
-      if (outcome === "completed" && durable) await this.#syncDirectory(upload.directory);
+      // What is kept has to have its name for good before it is resumed and completed.
+      if (durable && (outcome === "completed" || kept)) await this.#syncDirectory(upload.directory);
     } finally {
       uploads.delete(upload);
       await driver.run(() => containment.leave(upload.directory));
+    }
+  }
+
+  async #leaveFolder(folder: Directory, completed: boolean): Promise<void> {
+    try {
+      if (completed) await this.#syncDirectory(folder);
+    } finally {
+      await this.#tree.driver.run(() => this.#tree.containment.leave(folder));
     }
   }
 

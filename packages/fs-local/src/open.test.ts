@@ -143,6 +143,11 @@ describe.each(variants)("opening files $title", (variant) => {
         for (const flags of [forReading, inPlace, forUpload]) {
           expect(await refusal(ground.fs.open(at(name), flags, {}))).toBe("failure");
         }
+        const { mode } = fs.lstatSync(ground.host(name));
+        for (const follow of [true, false]) {
+          expect(await refusal(ground.fs.setAttributes!(at(name), { mode: 0o666 }, { follow }))).toBe("failure");
+        }
+        expect(fs.lstatSync(ground.host(name)).mode).toBe(mode);
       }
       expect((await ground.fs.stat(at("/socket"), { follow: true })).type).toBe("socket");
     } finally {

@@ -94,11 +94,12 @@ function* create(tree: Tree, place: Place, flags: OpenFlags, attributes: Attribu
   try {
     // By `fchmod`, because the process's own umask would take bits away as well.
     yield* calls.fchmod(fd, newFileMode(attributes.mode, tree));
+    const folder = tree.durable ? yield* tree.containment.enter(place.directory, ".") : undefined;
+    return new LocalFile(tree, fd, flags, undefined, folder);
   } catch (error) {
     yield* calls.close(fd);
     throw error;
   }
-  return new LocalFile(tree, fd, flags);
 }
 
 function* startUpload(

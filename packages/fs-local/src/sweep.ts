@@ -82,6 +82,9 @@ export class Sweeper {
         if (entries === undefined) return;
         if (levels > 1) for (const name of entries) await this.#enter(containment, directory, name, tally, levels - 1);
       }
+    } catch {
+      // A directory that cannot be read any further; the others can.
+      tally.failed++;
     } finally {
       await callByCall.run(() => calls.closedir(dir));
     }
