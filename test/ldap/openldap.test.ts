@@ -9,7 +9,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest
 import { notInstalled, run } from "../interop/process.ts";
 import { login, unavailable as cannotRun } from "../auth/clients.ts";
 import { methodsOf, verdictOf, type Methods } from "./methods.ts";
-import { group, groupsBase, people, person, service, Slapd, slapdUnavailable, suffix } from "./slapd.ts";
+import { group, helpdesk, groupsBase, people, person, service, Slapd, slapdUnavailable, suffix } from "./slapd.ts";
 import { silentPort, startTarget, type Target } from "./target.ts";
 
 const unavailable = slapdUnavailable ?? notInstalled("sftp");
@@ -250,6 +250,29 @@ describe.skipIf(unavailable !== undefined)(`OpenLDAP${note}`, () => {
         reason: "the user is in none of the required groups",
       });
     });
+
+    it.skipIf(cannotRun("openssh") !== undefined).each(["aging", "strict"])(
+      "whose password has expired by the policy %s has it changed by OpenSSH, where the searching account may set it",
+      async (policy) => {
+        const user = `${policy}-user`;
+        await slapd.modify(person(user, password, `pwdPolicySubentry: cn=${policy},ou=policies,${suffix}`), ["-a"]);
+        await slapd.modify(
+          `dn: ${dnOf(user)}\nchangetype: modify\nreplace: pwdChangedTime\npwdChangedTime: 20200101000000Z\n`,
+          ["-e", "!relax"],
+        );
+        const target = await serve({ bind: helpdesk, keys: false });
+        const address = await target.server.listen({ host: "127.0.0.1", port: 0 });
+        const port = "port" in address ? address.port : 0;
+        const newPasswords = policy === "strict" ? ["short", "long enough"] : ["long enough"];
+        const changed = await login("openssh", { port, user, passwords: [password], newPasswords });
+        expect(changed).toMatchObject({ loggedIn: true });
+        expect(changed.prompts.join("\n")).toContain("new password");
+        const again = await login("openssh", { port, user, passwords: ["long enough"] });
+        expect(again).toMatchObject({ loggedIn: true });
+        expect(again.prompts.join("\n")).not.toContain("new password");
+        expect(await target.login(user, password)).toMatchObject({ is: "refused", reason: "wrong password" });
+      },
+    );
 
     it("whose password has expired is asked for another, which the searching account may not set here", async () => {
       const own = await methods();

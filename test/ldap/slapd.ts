@@ -18,6 +18,8 @@ function withPath<T>(work: () => T): T {
 export const suffix = "dc=example,dc=org";
 export const admin = { dn: `cn=admin,${suffix}`, password: "admin-secret" };
 export const service = { dn: `cn=service,${suffix}`, password: "service-secret" };
+/** An account that may set passwords beside reading. */
+export const helpdesk = { dn: `cn=helpdesk,${suffix}`, password: "helpdesk-secret" };
 export const people = `ou=people,${suffix}`;
 export const groupsBase = `ou=groups,${suffix}`;
 
@@ -108,7 +110,7 @@ export class Slapd {
       "overlay ppolicy",
       `ppolicy_default cn=default,ou=policies,${suffix}`,
       "ppolicy_use_lockout",
-      `access to attrs=userPassword by self write by anonymous auth by * none`,
+      `access to attrs=userPassword by self write by dn.exact="${helpdesk.dn}" write by anonymous auth by * none`,
       `access to * by dn.exact="${service.dn}" read by self read by users read by * none`,
     ];
     await writeFile(join(directory, "slapd.conf"), `${lines.join("\n")}\n`);
@@ -222,10 +224,26 @@ objectClass: pwdPolicy
 pwdAttribute: userPassword
 pwdMaxAge: 86400
 
+dn: cn=strict,ou=policies,${suffix}
+objectClass: organizationalRole
+objectClass: pwdPolicy
+pwdAttribute: userPassword
+pwdMaxAge: 86400
+pwdMinLength: 8
+pwdCheckQuality: 2
+pwdInHistory: 3
+pwdMustChange: TRUE
+pwdAllowUserChange: TRUE
+
 dn: ${service.dn}
 objectClass: organizationalRole
 objectClass: simpleSecurityObject
 userPassword: ${service.password}
+
+dn: ${helpdesk.dn}
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+userPassword: ${helpdesk.password}
 
 `;
 
