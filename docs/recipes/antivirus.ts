@@ -11,10 +11,13 @@ const unscanned: Token<Set<OpenFile>> = token("antivirus.unscanned");
 export const antivirus = definePlugin({
   name: "antivirus",
   options: z.strictObject({
-    clamd: z.union([
-      z.strictObject({ path: z.string().min(1) }),
-      z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535) }),
-    ]),
+    clamd: z.union(
+      [
+        z.strictObject({ path: z.string().min(1) }),
+        z.strictObject({ host: z.string().min(1), port: z.int().min(1).max(65_535) }),
+      ],
+      { error: "expected { path } or { host, port }" },
+    ),
     /** No more than clamd's own `StreamMaxLength`. */
     maxBytes: z
       .int()

@@ -34,10 +34,13 @@ function filter(...known: readonly string[]): z.ZodType<string, string> {
 
 const claimKinds = ["text", "number", "boolean", "list"] as const;
 
-const claim = z.union([
-  attribute.transform((name) => ({ attribute: name, as: "text" as const })),
-  z.strictObject({ attribute, as: z.enum(claimKinds) }),
-]);
+const claim = z.union(
+  [
+    attribute.transform((name) => ({ attribute: name, as: "text" as const })),
+    z.strictObject({ attribute, as: z.enum(claimKinds) }),
+  ],
+  { error: `expected an attribute's name, or { attribute, as }, where as is one of ${claimKinds.join(", ")}` },
+);
 
 const milliseconds = (least: number, most: number): z.ZodNumber => z.number().int().min(least).max(most);
 
@@ -46,7 +49,7 @@ const url = z.string().superRefine((text, context) => {
   if (typeof parsed === "string") context.addIssue(parsed);
 });
 
-const files = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]);
+const files = z.union([z.string().min(1), z.array(z.string().min(1)).min(1)], { error: "expected a path, or several" });
 
 const discover = z.strictObject({
   domain: z.string().regex(/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, "a domain such as example.org is needed"),

@@ -129,6 +129,7 @@ describe("the command line", () => {
     const help = await sluice(["serve", "--help"]);
     expect(help).toMatchObject({ code: 0, err: "" });
     expect(help.out).toContain("Examples:\n  sluice serve ./files");
+    expect((await sluice(["user", "passwd", "--help"])).out).toContain("Examples:\n  sluice user add alice");
   });
 
   test.each([
@@ -156,7 +157,11 @@ describe("the command line", () => {
     ["an option that has no effect", ["serve", "--read-only"], "--read-only is for a directory"],
     ["a directory and a configuration", ["serve", ".", "-c", "x.yaml"], "give a directory or --config, not both"],
     ["a host key that is missing", ["hostkey", "absent", "--show"], "Host key absent: there is no such file"],
-    ["a password file that is missing", ["serve", ".", "--password-file", "absent"], "absent: does not exist"],
+    [
+      "a password file that is missing",
+      ["serve", ".", "--password-file", "absent"],
+      "absent: does not exist; name a file with the password",
+    ],
     ["no terminal to ask at", ["user", "add", "x"], "give it on standard input with --password-stdin"],
   ])("answers %s with one line", async (_, args, message) => {
     writeFileSync(join(directory, "file"), "");
@@ -198,7 +203,9 @@ describe("sluice hostkey", () => {
     writeFileSync(join(directory, "locked"), privateKey);
     const { code, err } = await sluice(["hostkey", "locked", "--show"]);
     expect(code).toBe(1);
-    expect(err).toBe("sluice: Host key locked: it is encrypted, and no passphrase was given\n");
+    expect(err).toBe(
+      "sluice: Host key locked: it is encrypted; a server is given its passphrase as { path, passphrase }\n",
+    );
   });
 });
 
@@ -349,7 +356,7 @@ describe.skipIf(!onLinux)("sluice check and explain", () => {
         /^etc\/sluice\.config\.yaml:2:12 hostKeys\[0\]: Host key \.\/absent: there is no such file/,
       ),
       'etc/sluice.config.yaml:3:1 atuh: unknown option; did you mean "auth"?',
-      'etc/sluice.config.yaml:5:49 plugins[0].@sluice/auth-users.wach: Unrecognized key: "wach"',
+      'etc/sluice.config.yaml:5:49 plugins[0].@sluice/auth-users.wach: unknown option; did you mean "watch"?',
       expect.stringMatching(
         /^etc\/sluice\.config\.yaml:8:54 mounts\[1\]\.options: fs-local: .*\/etc\/nothing does not exist/,
       ),

@@ -64,9 +64,8 @@ function passwordIn(path: string): string {
   try {
     return checked(readFileSync(path, "utf8").replace(/\r?\n$/, ""));
   } catch (error) {
-    throw new Failure(
-      `${path}: ${error instanceof Failure ? error.message.replace(/^sluice: /, "") : reasonOf(error)}`,
-    );
+    const why = error instanceof Failure ? error.message.replace(/^sluice: /, "") : reasonOf(error);
+    throw new Failure(`${path}: ${why}; name a file with the password`, error);
   }
 }
 

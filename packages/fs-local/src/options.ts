@@ -81,20 +81,22 @@ export interface LocalFilesSettings {
   readonly containment: "strict" | "best-effort";
 }
 
-const rootFunction = z.custom<(session: SessionIdentity) => string>((value) => typeof value === "function", {
-  error: "expected a path, or a function of the session that returns one",
-});
+const rootFunction = z.custom<(session: SessionIdentity) => string>((value) => typeof value === "function");
 
 const octalDigits = z
   .string()
-  .regex(/^0{0,2}[0-7]{1,3}$/, { error: 'expected octal digits such as "022"' })
+  .regex(/^0{0,2}[0-7]{1,3}$/)
   .transform((digits) => Number.parseInt(digits, 8));
 
-const permissionBits = z.union([z.int().min(0).max(0o777), octalDigits]);
+const permissionBits = z.union([z.int().min(0).max(0o777), octalDigits], {
+  error: 'expected octal digits such as "022", or a number up to 0o777',
+});
 
 /** Checks the options, from code and from configuration files alike. */
 export const localFilesOptions: z.ZodType<LocalFilesSettings, LocalFilesOptions> = z.strictObject({
-  root: z.union([z.string().min(1), rootFunction]),
+  root: z.union([z.string().min(1), rootFunction], {
+    error: "expected a path, or a function of the session that returns one",
+  }),
   createRoot: z.boolean().default(false),
   symlinks: z.enum(["within-root", "deny"]).default("within-root"),
   atomic: z.boolean().default(true),

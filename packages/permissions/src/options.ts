@@ -38,7 +38,7 @@ const rule = z
     hide: z.boolean().optional(),
     addresses: texts.optional(),
     hours: z.array(hours).min(1, "name some hours, or leave it out").optional(),
-    maxFileBytes: z.union([z.number(), z.string()]).optional(),
+    maxFileBytes: z.union([z.number(), z.string()], { error: 'expected a size such as "10 MiB"' }).optional(),
   })
   .superRefine((value, context) => {
     try {

@@ -46,14 +46,16 @@ export interface QuotaOptions {
   readonly chunk?: Bytes;
 }
 
-const bytes = z.union([z.number(), z.string()]).transform((input, ctx) => {
-  try {
-    return readSize(input);
-  } catch (error) {
-    ctx.addIssue({ code: "custom", message: (error as RangeError).message });
-    return z.NEVER;
-  }
-});
+const bytes = z
+  .union([z.number(), z.string()], { error: 'expected a size such as "10 MiB"' })
+  .transform((input, ctx) => {
+    try {
+      return readSize(input);
+    } catch (error) {
+      ctx.addIssue({ code: "custom", message: (error as RangeError).message });
+      return z.NEVER;
+    }
+  });
 
 function isClean(text: string): boolean {
   try {

@@ -63,7 +63,7 @@ export function auditCommand(): Command {
     .action(async (files: string[], options: SearchArguments) =>
       (await import("./audit-read.ts")).search(files, options),
     );
-  return audit.addHelpText("after", examples);
+  return audit.addHelpText("afterAll", examples);
 }
 
 function listed(value: string, before: readonly string[] = []): string[] {

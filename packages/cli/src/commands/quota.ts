@@ -23,8 +23,10 @@ interface QuotaCommandOptions {
 
 export function quotaCommand(): Command {
   const command = new Command("quota")
+    .summary("show and correct what is counted against quotas")
     .description("Show and correct what is counted against quotas.")
-    .addHelpText("after", examples);
+    .helpCommand(false)
+    .addHelpText("afterAll", examples);
   command.addCommand(
     withOptions(new Command("recount"))
       .description(

@@ -31,7 +31,7 @@ export function totpCommand(): Command {
   on(totp, "recovery <user>", "make ten recovery codes, in place of those that there are").action(recovery);
   on(totp, "reset <user>", "forget the user's secret, recovery codes and wrong codes").action(reset);
   on(totp, "status [user]", "tell who is enrolled, without secrets").action(status);
-  return totp.addHelpText("after", examples);
+  return totp.addHelpText("afterAll", examples);
 }
 
 function on(parent: Command, usage: string, description: string): Command {

@@ -48,7 +48,7 @@ export function userCommand(): Command {
   on(user, "remove <name>", "remove a user").action((name: string, { file }: InFile) => {
     return change(file, name, "removed", (users) => users.removeUser(name));
   });
-  return user.addHelpText("after", examples);
+  return user.addHelpText("afterAll", examples);
 }
 
 function on(parent: Command, usage: string, description: string): Command {

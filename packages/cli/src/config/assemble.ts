@@ -127,7 +127,11 @@ async function checkPlugin(
       const plugin = factory(value);
       return { problems: problemsOf(await plugin.validate()), result: plugin };
     });
-    return { ...checked, problems: checked.problems.map((problem) => within(optionsPath, problem)) };
+    const problems = checked.problems.map((problem) => {
+      const wanting = options === undefined && problem.path.length === 0;
+      return within(optionsPath, wanting ? { ...problem, message: `${name}: needs options; see its README` } : problem);
+    });
+    return { ...checked, problems };
   });
 }
 

@@ -1,7 +1,6 @@
 import type { FileSystemSource, Plugin } from "@sluice/core";
 import { resolve } from "node:path";
-import { firstLine } from "../failure.ts";
-import { importFile, resolveImport } from "./module.ts";
+import { describeLoadError, importFile, resolveImport } from "./module.ts";
 
 /** What packages are asked for by a configuration. */
 export interface Factories {
@@ -58,14 +57,15 @@ function namesOf(name: string): string[] {
 }
 
 async function load(name: string, directory: string): Promise<Record<string, unknown>> {
+  const path = /^(\.{0,2}\/|\.{1,2}$)/.test(name) ? resolve(directory, name) : undefined;
   try {
-    if (/^(\.{0,2}\/|\.{1,2}$)/.test(name)) return await importFile(resolve(directory, name));
+    if (path !== undefined) return await importFile(path);
     const url = resolveImport(name, directory) ?? resolveImport(name, import.meta.dirname);
     if (url === undefined) throw new ComponentError(`${name}: is not installed; run: npm install ${name}`);
     return (await import(url)) as Record<string, unknown>;
   } catch (error) {
     if (error instanceof ComponentError) throw error;
-    throw new ComponentError(`${name}: cannot be loaded: ${firstLine(error)}`, { cause: error });
+    throw new ComponentError(describeLoadError(error, path, name), { cause: error });
   }
 }
 

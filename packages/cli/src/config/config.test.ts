@@ -116,7 +116,7 @@ symlinkOrder: both
     'x:1:1 listne: unknown option; did you mean "listen"?',
     "x:2:17 listen.port: expected a port from 0 to 65535",
     'x:2:20 listen.hots: unknown option; did you mean "host"?',
-    'x:3:11 hostKeys: expected at least one host key; make one with "sluice hostkey"',
+    'x:3:11 hostKeys: expected a list of at least one host key; make one with "sluice hostkey"',
     "x:4:8 auth[0]: expected at least one method",
     "x:5:8 ident: expected string, received number",
     'x:7:13 mounts[0].path: expected a path that begins with "/"',
@@ -164,7 +164,9 @@ test("algorithms are a preset or lists", async () => {
 });
 
 test("what is missing is told where it belongs", async () => {
-  expect(await errors("listen: 2022\n")).toEqual(["x:1:1 hostKeys: expected array, but it is missing"]);
+  expect(await errors("listen: 2022\n")).toEqual([
+    'x:1:1 hostKeys: expected a list of at least one host key; make one with "sluice hostkey"',
+  ]);
   expect(await errors("# nothing\n")).toEqual(["x:1:1: expected object, received null"]);
   expect(await errors("- a\n")).toEqual(["x:1:1: expected object, received array"]);
   expect(await errors(good.replace("path: /, ", ""))).toEqual([
@@ -245,6 +247,32 @@ test("of several plugins in a package, the one that is called like the package i
   packageOf("@x/sluice-auth-many", `export const a = ${plugin("other")}; export const b = ${plugin("many")};`);
   const { plugins } = await open(good.replace("- sluice-greet: { times: 2 }", '- "@x/sluice-auth-many"'));
   expect(plugins.map(({ name }) => name)).toEqual(["many"]);
+});
+
+test("a policy of the wrong shape is told by an example of the right one", async () => {
+  const example = "expected alternatives such as [[password, totp], [authorized-keys]]";
+  expect(await errors(`${good}auth: password\n`)).toEqual([`x:6:7 auth: ${example}`]);
+  expect(await errors(`${good}auth: [password]\n`)).toEqual([`x:6:8 auth[0]: ${example}`]);
+});
+
+test("a plugin that is named alone and needs options is told by its name", async () => {
+  expect(await errors(good.replace("- sluice-greet: { times: 2 }", '- "@sluice/audit"'))).toEqual([
+    "x:3:5 plugins[0]: @sluice/audit: needs options; see its README",
+  ]);
+});
+
+test("an unknown option of a plugin or file system is told with a suggestion", async () => {
+  const text = good.replace("sluice-greet: { times: 2 }", '"@sluice/auth-users": { file: ./users.yaml, wach: true }');
+  expect(await errors(text)).toEqual([
+    'x:3:49 plugins[0].@sluice/auth-users.wach: unknown option; did you mean "watch"?',
+  ]);
+});
+
+test("a file that is missing or is no program is told with its place", async () => {
+  writeFileSync("bad.ts", "export const a = 1;\nthis is no program\n");
+  const named = (file: string): string => good.replace("- sluice-greet: { times: 2 }", `- ./${file}`);
+  expect(await errors(named("absent.ts"))).toEqual(["x:3:5 plugins[0]: ./absent.ts: does not exist"]);
+  expect(await errors(named("bad.ts"))).toEqual([expect.stringMatching(/^x:3:5 plugins\[0\]: \.\/bad\.ts:2:\d+: /)]);
 });
 
 test("a plugin may be a file beside the configuration", async () => {
@@ -463,7 +491,7 @@ auth:
     'x:4:3 auth.user: unknown option; did you mean "users"?',
     "x:5:17 auth.users.bob: expected at least one alternative",
     "x:7:14 auth.groups.admins[0]: expected at least one method",
-    "x:8:12 auth.groups.staff: expected alternatives such as [[password, code], [key]]",
+    "x:8:12 auth.groups.staff: expected alternatives such as [[password, totp], [authorized-keys]]",
   ]);
   expect(await errors("hostKeys: [./host]\nauth: { users: {} }\n")).toEqual([
     expect.stringMatching(/^x:2:\d+ auth\.default: expected alternatives/),

@@ -1,7 +1,7 @@
 import { readFile } from "node:fs/promises";
 import { pathToFileURL } from "node:url";
 import { createJiti, type Jiti } from "jiti";
-import { Failure, firstLine } from "../failure.ts";
+import { Failure, firstLine, reasonOf } from "../failure.ts";
 
 // Without caches: a module cache would hand an edited file's old content to a reload, and the file cache lies in a directory that
 // other users of the machine can write to.
@@ -51,7 +51,10 @@ function conditionsOfNode(): string[] {
   });
 }
 
-function describeLoadError(error: unknown, path: string, shown: string): string {
+/** Why a module does not load, in one line that begins with what it is shown as. */
+export function describeLoadError(error: unknown, path: string | undefined, shown: string): string {
+  const { code, path: missing } = error as NodeJS.ErrnoException;
+  if (code === "ENOENT" && missing !== undefined && missing === path) return `${shown}: ${reasonOf(error)}`;
   // The transpiler's own message: "ParseError: what \n /path/file.ts:line:column".
   const message = error instanceof Error ? error.message : String(error);
   const parse = /^ParseError: (.*?)\s*\n\s*(.*):(\d+):(\d+)$/s.exec(message);

@@ -13,14 +13,14 @@ import { z } from "zod";
 import type { Config, MountConfig, PluginConfig } from "./config.ts";
 import type { Problem } from "./source.ts";
 
-/** An object with these keys only; an unknown one is refused with a suggestion, a line each. */
-function strict<T extends z.ZodRawShape>(shape: T): z.ZodObject<T, z.core.$strict> {
-  const known = Object.keys(shape);
-  return z.strictObject(shape, {
-    error: (issue) =>
-      issue.code === "unrecognized_keys" ? issue.keys.map((key) => unknownKey(key, known)).join("\n") : undefined,
-  });
-}
+// The schemas of plugins too, for they share this setting of the library: an unknown key is refused with a suggestion, a line each.
+z.config({
+  customError: (issue) => {
+    const { shape } = (issue.inst as z.core.$ZodObject | undefined)?._zod.def ?? {};
+    if (issue.code !== "unrecognized_keys" || shape === undefined) return undefined;
+    return issue.keys.map((key) => unknownKey(key, Object.keys(shape))).join("\n");
+  },
+});
 
 function unknownKey(key: string, known: readonly string[]): string {
   const near = nearest(key, known);
@@ -68,18 +68,18 @@ const listenShape = {
 const address = byShape((value) => {
   if (!isObject(value)) return port;
   const either = "a Unix socket has no port and no host; leave out path, or both";
-  return strict(listenShape).refine(() => !("path" in value) || !("port" in value || "host" in value), either);
+  return z.strictObject(listenShape).refine(() => !("path" in value) || !("port" in value || "host" in value), either);
 });
 
 const hostKey = byShape((value) => {
   if (!isObject(value)) return name;
   const passphrase = z.string().optional();
   return "key" in value
-    ? strict({
+    ? z.strictObject({
         key: z.custom<unknown>((key) => typeof key === "string" || key instanceof Uint8Array, "expected a key's text"),
         passphrase,
       })
-    : strict({ path: name, passphrase });
+    : z.strictObject({ path: name, passphrase });
 });
 
 const plugin = byShape((value) => {
@@ -122,14 +122,12 @@ const neverTrue = z.literal(false, "expected false, or some of the penalties");
 
 /** Some of these, as whole numbers from 1. */
 function numbers(defaults: object): z.ZodType {
-  return strict(Object.fromEntries(Object.keys(defaults).map((key) => [key, positive.optional()])));
+  return z.strictObject(Object.fromEntries(Object.keys(defaults).map((key) => [key, positive.optional()])));
 }
 
+const alternatives = "expected alternatives such as [[password, totp], [authorized-keys]]";
 const policy = z
-  .array(
-    z.array(name).min(1, "expected at least one method"),
-    "expected alternatives such as [[password, code], [key]]",
-  )
+  .array(z.array(name, alternatives).min(1, "expected at least one method"), alternatives)
   .min(1, "expected at least one alternative");
 const policyShape = {
   default: policy,
@@ -137,31 +135,33 @@ const policyShape = {
   groups: z.record(z.string(), policy).optional(),
 } satisfies Record<keyof AuthPolicies, z.ZodType>;
 
+const someHostKey = 'expected a list of at least one host key; make one with "sluice hostkey"';
+
 // Every option of a server is one of a configuration: what core adds does not compile until it is here.
 const shape = {
   listen: byShape((value) =>
     Array.isArray(value) ? z.array(address).min(1, "expected at least one address") : address,
   ).optional(),
-  hostKeys: z.array(hostKey).min(1, 'expected at least one host key; make one with "sluice hostkey"'),
-  auth: byShape((value) => (Array.isArray(value) ? policy : strict(policyShape))).optional(),
+  hostKeys: z.array(hostKey, someHostKey).min(1, someHostKey),
+  auth: byShape((value) => (isObject(value) ? z.strictObject(policyShape) : policy)).optional(),
   banner: byShape((value) => (typeof value === "function" ? aFunction : z.string())).optional(),
   ident: name.optional(),
   plugins: z.array(plugin).optional(),
-  mounts: z.array(strict(mountShape)).optional(),
+  mounts: z.array(z.strictObject(mountShape)).optional(),
   limits: numbers(defaultLimits).optional(),
   allow: names.optional(),
   deny: names.optional(),
   maxStartups: name.optional(),
   penalties: byShape((value) => (typeof value === "boolean" ? neverTrue : numbers(defaultPenalties))).optional(),
   rekey: numbers(defaultRekeyLimits).optional(),
-  algorithms: byShape((value) => (isObject(value) ? strict(algorithmShape) : algorithmPreset)).optional(),
+  algorithms: byShape((value) => (isObject(value) ? z.strictObject(algorithmShape) : algorithmPreset)).optional(),
   requireStrictKex: z.boolean().optional(),
-  log: byShape((value) => (hasMethod(value, "child") ? accepted : strict(logShape))).optional(),
+  log: byShape((value) => (hasMethod(value, "child") ? accepted : z.strictObject(logShape))).optional(),
   services: aFunction.optional(),
   symlinkOrder: z.enum(["auto", "openssh", "spec"]).optional(),
 } satisfies Record<keyof Config, z.ZodType>;
 
-const config = strict(shape);
+const config = z.strictObject(shape);
 
 /** What is wrong with a configuration, apart from the options of plugins and file systems. */
 export function checkConfig(value: unknown): readonly Problem[] {

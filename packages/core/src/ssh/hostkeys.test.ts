@@ -96,7 +96,9 @@ describe("loadHostKey", () => {
     const text = utils.generateKeyPairSync("ecdsa", { bits: 256, ...options }).private;
     const path = file("host_encrypted", text);
     expect(loadHostKey({ path, passphrase: "correct horse" }).type).toBe("ecdsa-sha2-nistp256");
-    expect(() => loadHostKey(path)).toThrow(refused(`Host key ${path}: it is encrypted, and no passphrase was given`));
+    expect(() => loadHostKey(path)).toThrow(
+      refused(`Host key ${path}: it is encrypted; a server is given its passphrase as { path, passphrase }`),
+    );
     expect(() => loadHostKey({ path, passphrase: "wrong" })).toThrow(
       refused(`Host key ${path}: the passphrase is wrong, or the file is no private key`),
     );
@@ -111,7 +113,9 @@ describe("loadHostKey", () => {
   });
 
   it("says why a file cannot be read", () => {
-    expect(() => loadHostKey(directory)).toThrow(refused(`Host key ${directory}: it cannot be read (EISDIR)`));
+    expect(() => loadHostKey(directory)).toThrow(
+      refused(`Host key ${directory}: it is a directory; name the file of a private key`),
+    );
   });
 
   it("wants the private key where it is given the public one", () => {

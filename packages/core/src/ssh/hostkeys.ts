@@ -86,14 +86,16 @@ function readKeyFile(path: string): Buffer {
         ? 'there is no such file; make one with "sluice hostkey" or ssh-keygen'
         : code === "EACCES"
           ? "this user may not read it"
-          : `it cannot be read (${code ?? "unknown"})`;
+          : code === "EISDIR"
+            ? "it is a directory; name the file of a private key"
+            : `it cannot be read (${code ?? "unknown"})`;
     throw new SetupError("ERR_SLUICE_HOST_KEY", `Host key ${path}: ${why}`, { cause: error });
   }
 }
 
 function remedy(error: Error, passphrase: string | undefined): string {
   if (/passphrase given|no passphrase/i.test(error.message) && passphrase === undefined) {
-    return "it is encrypted, and no passphrase was given";
+    return "it is encrypted; a server is given its passphrase as { path, passphrase }";
   }
   if (passphrase !== undefined) return "the passphrase is wrong, or the file is no private key";
   return "it is no private key in OpenSSH, PEM or PPK format";
