@@ -72,8 +72,12 @@ describe("over fs-local, the books agree with du after", () => {
     await agrees();
     const sparse = await client.open("/trees/a/s", write);
     await client.write(sparse, 500 * 1024, kib(1));
-    await expect(client.write(sparse, 2 * 1024 * 1024, kib(1))).rejects.toThrow("Quota exceeded");
     await client.close(sparse);
+    await agrees();
+    const over = await client.open("/trees/a/o", write);
+    await client.write(over, 0, kib(1));
+    await expect(client.write(over, 2 * 1024 * 1024, kib(1))).rejects.toThrow("Quota exceeded");
+    await expect(client.close(over)).rejects.toThrow("Quota exceeded");
     await agrees();
     const appending = await client.open("/trees/a/x", { write: true, append: true });
     await client.write(appending, 0, kib(3));

@@ -1,5 +1,5 @@
 import { renameSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
-import { SftpError } from "@sluice/core";
+import { definePlugin, SftpError } from "@sluice/core";
 import { describe, expect, it } from "vitest";
 import { audited } from "../test/fixture.ts";
 import type { AuditRecord } from "./record.ts";
@@ -27,6 +27,27 @@ const told = (records: readonly AuditRecord[]): string[] =>
     .map((words) => words.trim().replace("  ", " "));
 
 describe("strict mode", () => {
+  it("tells in one record of an open that is refused after the file was opened", async () => {
+    const late = definePlugin({
+      name: "late",
+      setup: (host) =>
+        host.use("open", async (_ctx, next) => {
+          await next();
+          throw new SftpError("permissionDenied", undefined, { detail: "late: rule 1" });
+        }),
+    });
+    const { connect, idle, records } = await audited({ mode: "strict" }, { plugins: [late()] });
+    const connection = await connect();
+    const client = await connection.sftp();
+    await expect(client.open("/new", upload)).rejects.toThrow(/./);
+    connection.cut();
+    await idle();
+    expect(told(records())).toEqual(["intent session", "intent open", "operation open refused", "session ended"]);
+    expect(records().find(({ op, type }) => op === "open" && type === "operation")).toMatchObject({
+      rule: "late: rule 1",
+    });
+  });
+
   it.each(["os", "disk"] as const)(
     "announces each change, open and publication before it happens (%s)",
     async (durability) => {

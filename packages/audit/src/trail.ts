@@ -119,15 +119,16 @@ export class Trail {
     });
     host.use("close", async (ctx, next) => {
       const { file, outcome } = ctx.request;
-      if (file.kind !== "file") return next();
       const transfer = file.state.get(TransferState);
+      // What was refused after it had been opened is told by the refusal's record.
+      if (file.kind !== "file" || transfer === undefined) return next();
       // Closing is what publishes an upload: what would be published unrecorded is dropped instead.
       if (file.flags.write && outcome === "completed") {
-        const described = transfer?.describe();
+        const described = transfer.describe();
         await this.#announce(ctx, {
           path: file.path,
           bytesWritten: file.bytesWritten,
-          ...(described?.["sha256"] === undefined ? {} : { sha256: described["sha256"] }),
+          sha256: described["sha256"],
         });
       }
       await next();

@@ -32,7 +32,7 @@ export interface Operations {
   copy: Operation<{ from: OpenFile; position: number; length: number; to: OpenFile; toPosition: number }>;
   lock: Operation<{ file: OpenFile; position: number; length: number; mask: LockMask }>;
   unlock: Operation<{ file: OpenFile; position: number; length: number }>;
-  /** Also raised, as `aborted`, for every file still open when a session ends. */
+  /** Also raised, as `aborted`, for every file still open when a session ends; as `refused`, for one whose `open` was refused after the file system had opened it. */
   close: Operation<{ file: OpenFile | OpenDirectory; outcome: CloseOutcome }>;
 
   opendir: Operation<{ path: SftpPath }, OpenDirectory>;

@@ -169,6 +169,28 @@ describe("the limit of handles", () => {
     await client.close(await client.open("/file"));
   });
 
+  it("ends through the pipeline, so that who has counted it hears of it, also where its open was refused in the end", async () => {
+    const seen: unknown[] = [];
+    running = await startTestServer({
+      fs: createMemoryFileSystem({ files }),
+      prepare: (server) => {
+        server.use("open", async (_ctx, next) => {
+          await next();
+          throw new SftpError("permissionDenied");
+        });
+        server.use("close", async (ctx, next) => {
+          seen.push(ctx.request.file.path, ctx.request.outcome);
+          await next();
+          throw new SftpError("failure", "told to nobody");
+        });
+      },
+    });
+    const client = await (await running.connect()).sftp();
+    await expect(client.open("/new", { write: true, create: true })).rejects.toMatchObject({ code: 3 });
+    expect(seen).toEqual(["/new", "refused"]);
+    await expect(client.stat("/new")).rejects.toMatchObject({ code: 2 });
+  });
+
   it("counts for each session alone", async () => {
     running = await startTestServer({ fs: createMemoryFileSystem({ files }), limits: { handles: 1 } });
     const connection = await running.connect();

@@ -4,7 +4,7 @@ import type { Connection, User } from "./connection.ts";
 import type { OperationName } from "./context.ts";
 import { dispatch, type Dispatched, type DispatchScope } from "./dispatch.ts";
 import type { Extension } from "./extension.ts";
-import type { FileSystem, SessionIdentity } from "./filesystem.ts";
+import type { CloseOutcome, FileSystem, SessionIdentity } from "./filesystem.ts";
 import { returnFrame, returnFrameOf, takeFrame } from "./frame-pool.ts";
 import { Handles } from "./handles.ts";
 import type { Logger } from "./log.ts";
@@ -290,8 +290,8 @@ export class SftpSession implements Session {
       return answer(dispatched, ctx, reply, this.#handles);
     } catch (error) {
       this.#handles.unreserve();
-      // A middleware refused what the file system had already opened.
-      if (ctx.result !== undefined) await release(ctx.result as OpenFile | OpenDirectory, "refused");
+      // A middleware refused what the file system had already opened: plugins that count what is open hear of its end.
+      if (ctx.result !== undefined) await this.#closeUnasked(ctx.result as OpenFile | OpenDirectory, "refused");
       throw error;
     }
   }
@@ -302,6 +302,16 @@ export class SftpSession implements Session {
     } finally {
       // A middleware that refused, or answered itself, must not leave the file open.
       await release(ctx.request.file, "refused");
+    }
+  }
+
+  /** Closes what the client cannot close, through the pipeline. */
+  async #closeUnasked(file: OpenFile | OpenDirectory, outcome: CloseOutcome): Promise<void> {
+    const ctx = new RequestContext("close", { file, outcome }, this);
+    try {
+      await this.#runClose(this.#setup.operations.close as unknown as Run, ctx);
+    } catch (error) {
+      refusalOf(error, ctx.log);
     }
   }
 
@@ -327,12 +337,7 @@ export class SftpSession implements Session {
   async #giveBack(): Promise<void> {
     await this.#scheduler.settled();
     for (const file of [...this.#dropped, ...this.#handles.removeAll()]) {
-      const ctx = new RequestContext("close", { file, outcome: "aborted" }, this);
-      try {
-        await this.#runClose(this.#setup.operations.close as unknown as Run, ctx);
-      } catch (error) {
-        refusalOf(error, ctx.log);
-      }
+      await this.#closeUnasked(file, "aborted");
     }
     try {
       await this.#tree?.close();

@@ -40,9 +40,10 @@ export function limitAtOnce(host: PluginHost, ledger: Ledger, { sessions, upload
     try {
       await next();
     } finally {
+      // One that is open, though refused by somebody further in, is closed as every other.
       if (ctx.result === undefined) await ledger.settle(subject, none, one);
+      else ctx.result.state.set(UploadSlot, subject);
     }
-    ctx.result?.state.set(UploadSlot, subject);
   });
   /** Gives the slot back that a file has. */
   const free = async ({ state }: OpenFile | OpenDirectory): Promise<void> => {
@@ -60,7 +61,4 @@ export function limitAtOnce(host: PluginHost, ledger: Ledger, { sessions, upload
   });
   // What a middleware further out has refused.
   host.after("close", (ctx) => void free(ctx.request.file));
-  host.after("open", (ctx, { error }) => {
-    if (error !== undefined && ctx.result !== undefined) void free(ctx.result);
-  });
 }

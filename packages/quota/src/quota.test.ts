@@ -2,7 +2,7 @@ import { memoryStore, Store, type Store as StoreOf } from "@sluice/core";
 import { createMemoryFileSystem } from "@sluice/fs-memory";
 import { pluginSuite, runSuite, startTestServer, type SftpClient, type TestServer } from "@sluice/testing";
 import { afterEach, describe, expect, it, vi } from "vitest";
-import { SftpError, sftpPath, type FileSystem, type Server, type User } from "@sluice/core";
+import { definePlugin, SftpError, sftpPath, type FileSystem, type Plugin, type Server, type User } from "@sluice/core";
 import type { QuotaOptions } from "./options.ts";
 import { Quota, quota, type QuotaUsage } from "./quota.ts";
 import { walk } from "./tally.ts";
@@ -32,13 +32,14 @@ async function stage(
     claims?: User["claims"];
     groups?: string[];
     prepare?: (server: Server) => void;
+    plugins?: Plugin[];
   } = {},
 ): Promise<Stage> {
   const fs = given.fs ?? createMemoryFileSystem();
   const me: User = { ...user, claims: given.claims ?? {}, groups: given.groups ?? [] };
   const server = await startTestServer({
     fs,
-    plugins: [quota(options)],
+    plugins: [quota(options), ...(given.plugins ?? [])],
     ...(given.prepare === undefined ? {} : { prepare: given.prepare }),
     ...(given.store === undefined ? {} : { services: (services) => services.provide(Store, () => given.store!) }),
     methods: [
@@ -93,7 +94,8 @@ describe("what a user stores", () => {
     await client.writeFile("/a", kib(60));
     await agrees();
     await expect(client.writeFile("/b", kib(41))).rejects.toMatchObject(full);
-    await client.remove("/b");
+    await expect(client.stat("/b")).rejects.toMatchObject({ code: 2 });
+    await agrees();
     await client.writeFile("/b", kib(40));
     await agrees();
     await expect(client.writeFile("/c", Buffer.alloc(1))).rejects.toMatchObject(full);
@@ -124,10 +126,57 @@ describe("what a user stores", () => {
     await agrees();
   });
 
-  it("is reserved no longer where a middleware around the quota refuses an open or a close", async () => {
+  it("is refused at the write that does not fit and at the close, and the file as it was before stays", async () => {
+    const closes: string[] = [];
+    const { client, agrees } = await stage(
+      { users: { "*": { bytes: "100 KiB" } } },
+      {
+        prepare: (server) =>
+          server.after("close", (ctx, how) => void closes.push(`${ctx.request.outcome} ${how.status}`)),
+      },
+    );
+    await client.writeFile("/a", "before");
+    for (const path of ["/a", "/new"]) {
+      const handle = await client.open(path, { write: true, create: true, truncate: true });
+      await client.write(handle, 0, kib(64));
+      await expect(client.write(handle, 64 * 1024, kib(64))).rejects.toMatchObject(full);
+      await client.write(handle, 128 * 1024 - 1, Buffer.alloc(0));
+      await expect(client.close(handle)).rejects.toMatchObject(full);
+      await agrees();
+    }
+    expect((await client.readFile("/a")).toString()).toBe("before");
+    await expect(client.stat("/new")).rejects.toMatchObject({ code: 2 });
+    expect(closes).toEqual(["completed ok", "refused quotaExceeded", "refused quotaExceeded", "completed ok"]);
+  });
+
+  it("is whole where room was made and what had been refused was written after all", async () => {
+    const { client, agrees } = await stage({ users: { "*": { bytes: "100 KiB" } } });
+    await client.writeFile("/old", kib(60));
+    const handle = await client.open("/new", { write: true, create: true, truncate: true });
+    await client.write(handle, 0, kib(30));
+    await expect(client.write(handle, 30 * 1024, kib(30))).rejects.toMatchObject(full);
+    await expect(client.write(handle, 60 * 1024, kib(30))).rejects.toMatchObject(full);
+    await client.remove("/old");
+    await client.write(handle, 30 * 1024, kib(60));
+    await client.close(handle);
+    expect((await client.stat("/new")).size).toBe(90 * 1024);
+    await agrees();
+  });
+
+  it("is reserved no longer where another middleware refuses an open or a close, around the quota or within", async () => {
+    const within = definePlugin({
+      name: "within",
+      setup(host) {
+        host.use("open", async (ctx, next) => {
+          await next();
+          if (ctx.request.path === "/within") throw new SftpError("permissionDenied");
+        });
+      },
+    });
     const { client, agrees } = await stage(
       { users: { "*": { bytes: "100 KiB", files: 3 } }, uploads: 1 },
       {
+        plugins: [within()],
         prepare: (server) => {
           server.use("close", (ctx, next) => {
             if (ctx.request.file.path === "/infected") throw new SftpError("permissionDenied");
@@ -140,7 +189,7 @@ describe("what a user stores", () => {
         },
       },
     );
-    for (const path of ["/infected", "/late", "/infected", "/late"]) {
+    for (const path of ["/infected", "/late", "/within", "/infected", "/late", "/within"]) {
       await expect(client.writeFile(path, kib(60))).rejects.toMatchObject({ code: 3 });
       // After the client has read of it.
       await vi.waitFor(() => agrees());
@@ -377,9 +426,12 @@ describe("files that are open more than once", () => {
     await agrees();
     const third = await client.open("/c", { write: true, create: true });
     await expect(client.copyData(from, 0, 0, third, 0)).rejects.toMatchObject(full);
-    await expect(client.fsetstat(third, { size: 48 * 1024 })).rejects.toMatchObject(full);
-    await client.fsetstat(third, { size: 1000 });
-    await client.close(third);
+    await expect(client.close(third)).rejects.toMatchObject(full);
+    await agrees();
+    const fourth = await client.open("/d", { write: true, create: true });
+    await expect(client.fsetstat(fourth, { size: 48 * 1024 })).rejects.toMatchObject(full);
+    await client.fsetstat(fourth, { size: 1000 });
+    await client.close(fourth);
     await agrees();
   });
 });

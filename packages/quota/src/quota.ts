@@ -11,6 +11,7 @@ import {
 import { limitAtOnce } from "./atonce.ts";
 import { limitBandwidth } from "./bandwidth.ts";
 import { Files } from "./files.ts";
+import { refuseIncomplete } from "./incomplete.ts";
 import { Journal } from "./journal.ts";
 import { Ledger, type Limit, type Usage } from "./ledger.ts";
 import { countNames } from "./names.ts";
@@ -73,6 +74,7 @@ export const quota: PluginFactory<QuotaOptions | undefined> = definePlugin({
     }
     const books: Books = { ledger, subjects: new Subjects(settings), log, files, journal, chunk: settings.chunk };
     host.services.provide(Quota, () => new QuotaBooks(books));
+    refuseIncomplete(host);
     limitBandwidth(host, settings);
     limitTransfer(host, transfer);
     limitAtOnce(host, ledger, settings);

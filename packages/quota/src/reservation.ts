@@ -4,9 +4,11 @@ import { minus, none, plus, type Amount } from "./record.ts";
 import type { Subject } from "./subjects.ts";
 
 /** The message of a refusal: what is full, and what is left of it where that is known. */
-function refusal({ title }: Subject, least: Amount): SftpError {
+function refusal({ title, limit }: Subject, least: Amount): SftpError {
   const what = least.bytes > 0 ? "bytes" : "files";
-  return new SftpError("quotaExceeded", `Quota exceeded: no more ${what} for ${title}`, { detail: title });
+  return new SftpError("quotaExceeded", `Quota exceeded: no more ${what} for ${title}`, {
+    detail: `quota: ${title}: ${limit[what]} ${what} at most`,
+  });
 }
 
 /**

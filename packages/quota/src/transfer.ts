@@ -1,4 +1,5 @@
 import { SftpError, type Logger, type PluginHost, type Store } from "@sluice/core";
+import { orMissing } from "./incomplete.ts";
 import { Locks } from "./locks.ts";
 import type { DirectionSettings, QuotaSettings } from "./options.ts";
 import { encoded } from "./subjects.ts";
@@ -112,6 +113,7 @@ export class Transfer {
       throw new SftpError(
         "quotaExceeded",
         `Quota exceeded: no more ${direction === "up" ? "uploads" : "downloads"} this ${period}`,
+        { detail: `quota: ${limit} bytes ${direction} a ${period} at most` },
       );
     meter.left -= bytes;
   }
@@ -131,7 +133,9 @@ export class Transfer {
 export function limitTransfer(host: PluginHost, transfer: Transfer): void {
   if (transfer.counts("up")) {
     host.use("write", async (ctx, next) => {
-      await transfer.take(ctx.user.name, "up", ctx.request.data.length);
+      const { file, position, data } = ctx.request;
+      const piece = file.flags.append ? undefined : { start: position, end: position + data.length };
+      await orMissing(file.state, piece, transfer.take(ctx.user.name, "up", data.length));
       await next();
     });
   }

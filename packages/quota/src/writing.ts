@@ -10,6 +10,7 @@ import {
 } from "@sluice/core";
 import { amountAt, followed, type Files, type OpenEntry } from "./files.ts";
 import type { Ledger } from "./ledger.ts";
+import { noLongerMissing, orMissing } from "./incomplete.ts";
 import { minus, none, type Amount } from "./record.ts";
 import type { Journal } from "./journal.ts";
 import { reserveAll, settleAll } from "./reservation.ts";
@@ -32,12 +33,15 @@ export function countWriting(host: PluginHost, books: Books): void {
   host.use("write", async (ctx, next) => {
     const { file, position, data } = ctx.request;
     const upload = file.state.get(UploadOf);
-    if (upload !== undefined) {
-      const end = file.flags.append ? upload.append(data.length) : position + data.length;
+    // Writing nothing lets no file grow, wherever it is written.
+    if (upload !== undefined && data.length > 0) {
+      const { append } = file.flags;
+      const end = append ? upload.append(data.length) : position + data.length;
       const room = upload.room(end);
-      if (room !== undefined) await room;
+      if (room !== undefined) await orMissing(file.state, append ? undefined : { start: position, end }, room);
     }
     await next();
+    noLongerMissing(file.state, { start: position, end: position + data.length });
   });
   host.use("copy", async (ctx, next) => {
     const { from, position, length, to, toPosition } = ctx.request;
@@ -45,7 +49,8 @@ export function countWriting(host: PluginHost, books: Books): void {
     if (upload !== undefined) {
       const { size } = await from.handle.stat();
       const bytes = Math.max(Math.min(length === 0 ? Infinity : length, size - position), 0);
-      await upload.room(to.flags.append ? upload.append(bytes) : toPosition + bytes);
+      const room = upload.room(to.flags.append ? upload.append(bytes) : toPosition + bytes);
+      if (room !== undefined) await orMissing(to.state, undefined, room);
     }
     await next();
   });
@@ -53,9 +58,6 @@ export function countWriting(host: PluginHost, books: Books): void {
   host.use("close", (ctx, next) => closed(ctx, ctx.request.file, next, books));
   // What a middleware further out has refused never comes in here, or is not told: nothing may stay reserved for it.
   host.after("close", (ctx) => void closed(ctx, ctx.request.file, nothing, books));
-  host.after("open", (ctx, { error }) => {
-    if (error !== undefined && ctx.result !== undefined) void closed(ctx, ctx.result, nothing, books);
-  });
 }
 
 async function opened(ctx: Context<"open">, next: Next, books: Books): Promise<void> {
@@ -80,18 +82,18 @@ async function opened(ctx: Context<"open">, next: Next, books: Books): Promise<v
       subjects.map(({ key }) => key),
     );
     await books.journal.filesChanged();
-    let file: OpenFile | undefined;
     try {
       await next();
-      file = ctx.result;
     } finally {
-      if (file === undefined) {
+      // One that is open, though refused by somebody further in, is closed as every other.
+      if (ctx.result === undefined) {
         books.files.leave(entry);
         await settleAll(books.ledger, subjects, none, held);
         await books.journal.filesChanged();
+      } else {
+        ctx.result.state.set(UploadOf, new Upload(books, { entry, subjects, size, held }));
       }
     }
-    file?.state.set(UploadOf, new Upload(books, { entry, subjects, size, held }));
   });
 }
 
