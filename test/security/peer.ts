@@ -164,14 +164,12 @@ export class Peer {
     return this.#out?.sealPlain(plain, length) ?? Buffer.concat([u32(length ?? plain.length), plain]);
   }
 
-  /** Whether what has been written has left. */
+  /** Resolves when what has been written has left, or never will. */
   flushed(): Promise<void> {
     return new Promise((resolve) => {
-      if (this.socket.writableLength === 0 || this.socket.destroyed) resolve();
-      else {
-        this.socket.once("drain", resolve);
-        this.socket.once("close", () => resolve());
-      }
+      if (this.socket.writableLength === 0 || !this.socket.writable) resolve();
+      // Called when everything before it has left, or the socket is gone; "drain" comes only where the buffer was full.
+      else this.socket.write("", () => resolve());
     });
   }
 

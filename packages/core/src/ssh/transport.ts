@@ -164,6 +164,8 @@ export class Transport {
   }
 
   #drained(): void {
+    // What is sent uses up keys, too, even where nothing more arrives.
+    this.#rekey?.check();
     for (const channel of this.#channels) channel.drained();
   }
 
