@@ -148,6 +148,25 @@ describe("a directory that lies", () => {
     else expect(verdict).toEqual({ is: "refused", reason: expect.stringMatching(reason) as string });
   });
 
+  it("is refused by who cannot see whether accounts of Active Directory are disabled", async () => {
+    const shown = (attributes: Readonly<Record<string, readonly string[]>>): Behaviour => {
+      return (request, socket) => {
+        const { id, kind, base } = request;
+        if (kind !== "search") return honest(request, socket);
+        if (base !== "")
+          return [entry(id, "CN=alice,DC=x", { sAMAccountName: ["alice"], ...attributes }), searchDone(id)];
+        return [entry(id, "", { supportedCapabilities: ["1.2.840.113556.1.4.800"] }), searchDone(id)];
+      };
+    };
+    const stub = await directory(shown({ userAccountControl: ["512"] }));
+    expect(await ask(await against(stub), "alice", "right")).toMatchObject({ is: "proven", user: { name: "alice" } });
+    stub.behave(shown({}));
+    expect(await ask(await against(stub), "alice", "right")).toEqual({
+      is: "refused",
+      reason: expect.stringMatching(/userAccountControl does not show: .* right to read it/) as string,
+    });
+  });
+
   it("is not asked with an empty password, which it would accept", async () => {
     const stub = await directory(({ id }) => [bindResult(id, 0)]);
     const own = await against(stub);

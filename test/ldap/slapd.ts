@@ -20,6 +20,8 @@ export const admin = { dn: `cn=admin,${suffix}`, password: "admin-secret" };
 export const service = { dn: `cn=service,${suffix}`, password: "service-secret" };
 /** An account that may set passwords beside reading. */
 export const helpdesk = { dn: `cn=helpdesk,${suffix}`, password: "helpdesk-secret" };
+/** An account that does not see who is in which group, nor when accounts expire. */
+export const blind = { dn: `cn=blind,${suffix}`, password: "blind-secret" };
 export const people = `ou=people,${suffix}`;
 export const groupsBase = `ou=groups,${suffix}`;
 
@@ -111,6 +113,7 @@ export class Slapd {
       `ppolicy_default cn=default,ou=policies,${suffix}`,
       "ppolicy_use_lockout",
       `access to attrs=userPassword by self write by dn.exact="${helpdesk.dn}" write by anonymous auth by * none`,
+      `access to attrs=memberOf,shadowExpire by dn.exact="${blind.dn}" none by * break`,
       `access to * by dn.exact="${service.dn}" read by self read by users read by * none`,
     ];
     await writeFile(join(directory, "slapd.conf"), `${lines.join("\n")}\n`);
@@ -239,6 +242,11 @@ dn: ${service.dn}
 objectClass: organizationalRole
 objectClass: simpleSecurityObject
 userPassword: ${service.password}
+
+dn: ${blind.dn}
+objectClass: organizationalRole
+objectClass: simpleSecurityObject
+userPassword: ${blind.password}
 
 dn: ${helpdesk.dn}
 objectClass: organizationalRole

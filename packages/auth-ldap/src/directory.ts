@@ -5,7 +5,7 @@ import { Cache } from "./cache.ts";
 import { Client, type BindAnswer } from "./client.ts";
 import { comparable, escapeValue } from "./dn.ts";
 import { draftAttributes, nameOf } from "./draft.ts";
-import type { Entry } from "./entry.ts";
+import { valueOf, type Entry } from "./entry.ts";
 import { Answer, Doubt, isFault, Unavailable } from "./error.ts";
 import { Gate } from "./gate.ts";
 import { groupsOf, memberAttributes, type Group } from "./groups.ts";
@@ -108,6 +108,7 @@ export class Directory {
     return this.#pool.use(async (client) => {
       const entry = await client.read(dn, this.#attributes, signal);
       if (entry === undefined) return undefined;
+      if ((await this.#rootDses.of(client, signal)).activeDirectory) checkShown(entry);
       return { entry, groups: await this.#readGroups(client, { name, entry }, signal) };
     }, signal);
   }
@@ -213,6 +214,7 @@ export class Directory {
     };
     try {
       const [entry] = await client.search(people, signal, { stayInDomain: activeDirectory });
+      if (activeDirectory) checkShown(entry);
       return entry === undefined ? undefined : { entry, name: nameOf(this.settings, entry, activeDirectory) };
     } catch (error) {
       if (!(error instanceof Answer) || error.code !== noSuchObject) throw error;
@@ -256,6 +258,12 @@ export class Directory {
     }
     return new Client(address.url, stream, operationMs);
   }
+}
+
+/** Every user of Active Directory has it: where it does not show, neither would a disabled account. */
+function checkShown(entry: Entry | undefined): void {
+  if (entry === undefined || valueOf(entry, "userAccountControl") !== undefined) return;
+  throw new Doubt("userAccountControl does not show: the account of the option bind needs the right to read it");
 }
 
 async function sendChange(
