@@ -53,6 +53,7 @@ const needsAtomicUploads = because("without atomic, an upload is written into th
   "close: of two uploads to a new name, the last completed one wins",
   "close: until it is completed, others see the old content and no other names",
   "close: uploads closed at once leave one of them, never a mixture",
+  "copyTo: an aborted copy over a file keeps the old content",
   "read: who opened the old file reads it to its end",
 ]);
 

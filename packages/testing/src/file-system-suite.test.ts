@@ -558,6 +558,39 @@ const mistakes: readonly (readonly [what: string, notices: string, fs: () => Fil
     () => changedHandles((handle) => ({ copyTo: (target, _, length, to) => handle.copyTo(target, 0, length, to) })),
   ],
   [
+    "makes a directory anew that has moved",
+    "close: an upload in a directory that moves meanwhile ends there whole, or is refused",
+    () =>
+      changed((fs) => ({
+        async rename(from, to, options) {
+          await fs.rename(from, to, options);
+          await fs.mkdir(from, {});
+        },
+      })),
+  ],
+  [
+    "copies a file onto itself",
+    "copyTo: parts of one file that overlap are refused",
+    () =>
+      changedHandles((handle) => ({
+        async copyTo(target, position, length, to) {
+          const { size } = await handle.stat();
+          const part = Buffer.alloc(length === 0 ? size - position : length);
+          await handle.read(part, position);
+          await target.write(part, to);
+          return part.length;
+        },
+      })),
+  ],
+  [
+    "copies at the position where it is to append",
+    "copyTo: with append it goes to the end",
+    () =>
+      changed((fs) => ({
+        open: (path, flags, attributes) => fs.open(path, { ...flags, append: false }, attributes),
+      })),
+  ],
+  [
     "grants every lock",
     "lock: a range that is locked is refused to others until it is unlocked",
     () => changedHandles(() => ({ lock: async () => {}, unlock: async () => {} })),

@@ -110,6 +110,69 @@ export const extras: readonly Case[] = [
     await stage.holds("/file", "0123456012");
   }),
 
+  check("copyTo: parts of one file that overlap are refused", async (stage) => {
+    await stage.put("/file", "0123456789");
+    const [handle, other] = [
+      await stage.open("/file", ["read", "write"]),
+      await stage.open("/file", ["read", "write"]),
+    ];
+    const copyTo = stage.handleMethod(handle, "copyTo");
+    for (const target of [handle, other]) {
+      await refused("copyTo", () => copyTo(target, 0, 5, 4), "invalidParameter");
+      await refused("copyTo", () => copyTo(target, 4, 5, 0), "invalidParameter");
+      await refused("copyTo", () => copyTo(target, 0, 0, 0), "invalidParameter");
+    }
+    await stage.holds("/file", "0123456789");
+  }),
+
+  check("copyTo: the copy of a whole file is a file of its own", async (stage) => {
+    await stage.put("/from", pattern(50_000), { mode: 0o600 });
+    const from = await stage.open("/from", ["read"]);
+    const copyTo = stage.handleMethod(from, "copyTo");
+    const to = await stage.open("/to", upload, { mode: 0o644 });
+    await copyTo(to, 0, 0, 0);
+    await stage.close(to);
+    const changed = await stage.open("/to", ["write"]);
+    await changed.write(Buffer.from("changed"), 0);
+    await stage.close(changed);
+    await stage.holds("/from", pattern(50_000));
+    await stage.holds("/to", Buffer.concat([Buffer.from("changed"), pattern(50_000).subarray(7)]));
+    await stage.put("/plain", "", { mode: 0o644 });
+    assert.equal((await stage.lstat("/to")).mode, (await stage.lstat("/plain")).mode, "it has the original's mode");
+  }),
+
+  check("copyTo: an aborted copy over a file keeps the old content", async (stage) => {
+    await stage.put("/from", "new content");
+    await stage.put("/to", "old content");
+    const from = await stage.open("/from", ["read"]);
+    const copyTo = stage.handleMethod(from, "copyTo");
+    const to = await stage.open("/to", upload);
+    await copyTo(to, 0, 0, 0);
+    await stage.close(to, "aborted");
+    await stage.holds("/to", "old content");
+  }),
+
+  check("copyTo: a handle that is not open for writing takes nothing", async (stage) => {
+    await stage.put("/from", "new content");
+    await stage.put("/to", "old content");
+    const from = await stage.open("/from", ["read"]);
+    const copyTo = stage.handleMethod(from, "copyTo");
+    const to = await stage.open("/to", ["read"]);
+    await refused("copyTo", () => copyTo(to, 0, 0, 0));
+    await stage.holds("/to", "old content");
+  }),
+
+  check("copyTo: with append it goes to the end", async (stage) => {
+    await stage.put("/from", "0123456789");
+    await stage.put("/to", "log:");
+    const from = await stage.open("/from", ["read"]);
+    const copyTo = stage.handleMethod(from, "copyTo");
+    const to = await stage.open("/to", ["write", "append"]);
+    await copyTo(to, 2, 3, 0);
+    await stage.close(to);
+    await stage.holds("/to", "log:234");
+  }),
+
   check("lock: a range that is locked is refused to others until it is unlocked", async (stage) => {
     await stage.put("/file", "0123456789");
     const [first, second] = [

@@ -95,6 +95,21 @@ export const uploads: readonly Case[] = [
     await stage.holds("/file", "01234567resumed");
   }),
 
+  check("close: an upload in a directory that moves meanwhile ends there whole, or is refused", async (stage) => {
+    const rename = stage.method("rename");
+    await stage.mkdir("/before");
+    await stage.put("/before/file", "old content");
+    const [over, beside] = [await stage.open("/before/file", upload), await stage.open("/before/new", upload)];
+    for (const handle of [over, beside]) await handle.write(Buffer.from("new content"), 0);
+    await rename(path("/before"), path("/after"), { overwrite: false });
+    const overRefused = await isRefused("close", () => stage.close(over));
+    const besideRefused = await isRefused("close", () => stage.close(beside));
+    assert.deepEqual(await stage.names(), ["after"], "the old name stays free");
+    await stage.holds("/after/file", overRefused ? "old content" : "new content");
+    if (besideRefused) assert.deepEqual(await stage.names("/after"), ["file"]);
+    else await stage.holds("/after/new", "new content");
+  }),
+
   check("close: hundreds of aborted uploads and downloads leave nothing open and no names", async (stage) => {
     await stage.put("/file", "old");
     for (let number = 0; number < 300; number++) {
