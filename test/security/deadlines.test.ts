@@ -58,7 +58,8 @@ describe("a client that takes its time", () => {
         await Promise.all(silent.map((peer) => peer.dropped(30_000)));
         for (const peer of silent.slice(0, 5)) expect(await target.reasonOf(peer)).toMatch(/identification/);
       },
-      { connections: sockets },
+      // Some 30 KiB for each connection.
+      { connections: sockets, growth: 64 * 1024 * 1024 + sockets * 32 * 1024 },
     ));
 
   test("for its identification is sent away, though it says something all the time", () =>
