@@ -112,7 +112,7 @@ await suites("unit tests", process.execPath, vitest);
 await suites("core with all plugins", process.execPath, [...vitest, "--config", "test/plugins/vitest.config.ts"]);
 // Other programs as clients and servers, side by side.
 const timing = "test/auth/timing.test.ts";
-const isBesideOthers = (name) => ["audit", "auth", "interop", "plugins", "quota", "totp"].includes(name);
+const isBesideOthers = (name) => ["audit", "auth", "interop", "packages", "plugins", "quota", "totp"].includes(name);
 const folders = readdirSync(join(root, "test"), { withFileTypes: true }).filter((entry) => entry.isDirectory());
 const named = (wanted) =>
   folders.filter(({ name }) => isBesideOthers(name) === wanted).map(({ name }) => `test/${name}/`);

@@ -112,5 +112,5 @@ export { ServiceContainer, type Services, type ServiceScope } from "./services.t
 export type { Explainer, Explanation, Question } from "./question.ts";
 export type { Extension, ExtensionFields } from "./extension.ts";
 export { defaultPenalties, type Penalties } from "./sources.ts";
-export { defaultRekeyLimits, type RekeyLimits } from "./ssh/rekey.ts";
+export { defaultRekeyLimits, type RekeyLimits } from "./ssh/rekey-limits.ts";
 export type { AlgorithmLists, AlgorithmOptions } from "./ssh/algorithms.ts";

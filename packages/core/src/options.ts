@@ -5,7 +5,7 @@ import type { Services } from "./services.ts";
 import { defaultPenalties, readStartups, type Penalties } from "./sources.ts";
 import { nearest } from "./nearest.ts";
 import { resolveAlgorithms, type AlgorithmOptions } from "./ssh/algorithms.ts";
-import { defaultRekeyLimits, type RekeyLimits } from "./ssh/rekey.ts";
+import { defaultRekeyLimits, type RekeyLimits } from "./ssh/rekey-limits.ts";
 import { SetupError } from "./errors.ts";
 
 /** A host key: the path of its file, or its text; an encrypted one needs its passphrase. */

@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fingerprintOf } from "../auth/fingerprint.ts";
 import { Writer } from "../protocol/writer.ts";
-import { generateHostKey, loadHostKey, readHostKey, type GeneratedHostKey } from "./hostkeys.ts";
+import { loadHostKey } from "./hostkey.ts";
+import { generateHostKey, readHostKey, type GeneratedHostKey } from "./hostkeys.ts";
 import { utils } from "./ssh2.ts";
 
 let directory: string;

@@ -7,11 +7,11 @@ import { curveKeys, hybridKeys, zeroSeed } from "../../test/raw-keys.ts";
 import { resolveAlgorithms } from "./algorithms.ts";
 import { checkExchange } from "./exchange-check.ts";
 import { answerHybrid } from "./hybrid.ts";
-import { loadHostKey } from "./hostkeys.ts";
+import { loadHostKey } from "./hostkey.ts";
 import { memorySockets } from "./memory-socket.ts";
 import { encapsulateByNode, encapsulateByScript, type Encapsulate } from "./mlkem.ts";
 import { postQuantumProblem } from "./post-quantum.ts";
-import { defaultRekeyLimits } from "./rekey.ts";
+import { defaultRekeyLimits } from "./rekey-limits.ts";
 import { Transport, type TransportOptions } from "./transport.ts";
 
 const KEY_EXCHANGE_FAILED = 3;

@@ -1,10 +1,18 @@
 import { expect, it } from "vitest";
-import { defaultRekeyLimits, RekeyWatch } from "./rekey.ts";
+import { defaultRekeyLimits } from "./rekey-limits.ts";
+import { RekeyWatch } from "./rekey.ts";
 import type { Ssh2Protocol } from "./ssh2.ts";
 
+interface State {
+  out: number;
+  in: number;
+  exchanges: number;
+  ended: number;
+}
+
 /** Numbers of packets as ssh2 counts them: they begin anew behind 2^32 - 1. */
-function watched(): { watch: RekeyWatch; state: { out: number; in: number; exchanges: number } } {
-  const state = { out: 0, in: 0, exchanges: 0 };
+function watched(limits: Partial<RekeyLimits> = {}): { watch: RekeyWatch; state: State } {
+  const state: State = { out: 0, in: 0, exchanges: 0, ended: 0 };
   const protocol = {
     _authenticated: true,
     _cipher: {
@@ -21,9 +29,9 @@ function watched(): { watch: RekeyWatch; state: { out: number; in: number; excha
   } as unknown as Ssh2Protocol;
   const watch = new RekeyWatch(
     protocol,
-    defaultRekeyLimits,
+    { ...defaultRekeyLimits, ...limits },
     () => 0,
-    () => expect.unreachable("It is not overdue"),
+    () => (state.ended += 1),
   );
   return { watch, state };
 }
@@ -41,7 +49,28 @@ it.each(["out", "in"] as const)(
       state[way] = (first + 2 ** 31) % 2 ** 32;
       watch.check();
       watch.check();
-      expect(state.exchanges).toBe(1);
+      expect(state).toMatchObject({ exchanges: 1, ended: 0 });
+      watch.stop();
+    }
+  },
+);
+
+it.each(["out", "in"] as const)(
+  "A connection ends long before the numbers of its packets %s come again under one key, whether an exchange is under way or not",
+  (way) => {
+    for (const packets of [2 ** 31, 2 ** 40]) {
+      const { watch, state } = watched({ packets });
+      state[way] = 2 ** 32 - 10;
+      watch.done();
+      state[way] = 2 ** 31 - 10;
+      watch.check();
+      expect(state).toMatchObject({ exchanges: packets === 2 ** 31 ? 1 : 0, ended: 0 });
+      state[way] = 2 ** 31 + 2 ** 28 - 11;
+      watch.check();
+      expect(state.ended).toBe(0);
+      state[way] = 2 ** 31 + 2 ** 28 - 10;
+      watch.check();
+      expect(state.ended).toBe(1);
       watch.stop();
     }
   },

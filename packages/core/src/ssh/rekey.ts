@@ -1,28 +1,13 @@
+import type { RekeyLimits } from "./rekey-limits.ts";
 import type { Ssh2Protocol } from "./ssh2.ts";
 
-/** When keys are exchanged anew (RFC 4253, section 9; RFC 4344, section 3). */
-export interface RekeyLimits {
-  /** Bytes in both directions. @default 1073741824 */
-  readonly bytes: number;
-  /** Packets in one direction: sequence numbers wrap at 2^32, and must not be used twice with one key. @default 2147483648 */
-  readonly packets: number;
-  /** @default 3600000 */
-  readonly ms: number;
-  /** How long an exchange may take; then the connection is dropped. @default 30000 */
-  readonly deadlineMs: number;
-}
-
-/** When keys are exchanged where nothing is said. */
-export const defaultRekeyLimits: RekeyLimits = { bytes: 2 ** 30, packets: 2 ** 31, ms: 3_600_000, deadlineMs: 30_000 };
-
 /**
- * Watches one connection's keys: starts an exchange when they are used up, and ends a connection whose exchange does not finish.
- *
- * No sequence number comes twice under one key, without a second bound: an exchange begins 2^31 packets after the last at the latest, give or take the 8,192 that one
- * read may hold, and is over or the connection gone `deadlineMs` later. To wrap at 2^32, the peer would have to send 2^31 packets more within the 30 seconds of the
- * default, 71 million a second; the smallest has 32 bytes, so that this is 2.3 GB a second, of which each packet is decrypted by itself. Even at a microsecond for each
- * packet, which is less than decrypting one takes, 2^31 of them are 36 minutes. Nothing new is served meanwhile, so what we send grows by less.
+ * Packets under one key from which a connection is ended rather than served, whatever the limits say: sequence numbers wrap at 2^32, and none may come twice under one key
+ * (RFC 4344, section 3.1). Far more than an exchange that is due at 2^31 leaves time for: a peer that sends so many meanwhile does not want new keys.
  */
+const mostPackets = 2 ** 31 + 2 ** 28;
+
+/** Watches one connection's keys: starts an exchange when they are used up, and ends a connection whose exchange does not finish, in time or before its numbers are. */
 export class RekeyWatch {
   readonly #protocol: Ssh2Protocol;
   readonly #limits: RekeyLimits;
@@ -47,12 +32,13 @@ export class RekeyWatch {
 
   /** Called on every piece of data: starts an exchange when one is due. */
   check(): void {
+    const { at, bytes } = this.#since;
+    const packets = this.#packets();
+    if (packets >= mostPackets) {
+      this.#overdue();
+      return;
+    }
     if (this.active || !this.#protocol._authenticated) return;
-    const { at, bytes, sent, received } = this.#since;
-    const packets = Math.max(
-      (this.#protocol._cipher.outSeqno - sent) >>> 0,
-      (this.#protocol._decipher.inSeqno - received) >>> 0,
-    );
     const due =
       this.#bytes() - bytes >= this.#limits.bytes ||
       packets >= this.#limits.packets ||
@@ -60,6 +46,15 @@ export class RekeyWatch {
     if (!due) return;
     this.begun();
     this.#protocol.rekey();
+  }
+
+  /** Packets under the keys of now, in the direction that has more. */
+  #packets(): number {
+    const { outSeqno } = this.#protocol._cipher;
+    const { inSeqno } = this.#protocol._decipher;
+    // With strict key exchange, numbers begin anew with each key: in the middle of an exchange, when one direction has its own already.
+    if (this.#protocol._strictMode === true) return Math.max(outSeqno, inSeqno);
+    return Math.max((outSeqno - this.#since.sent) >>> 0, (inSeqno - this.#since.received) >>> 0);
   }
 
   /** An exchange has begun, on either side. */
