@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { defaultRekeyLimits } from "./rekey-limits.ts";
+import { defaultRekeyLimits, type RekeyLimits } from "./rekey-limits.ts";
 import { RekeyWatch } from "./rekey.ts";
 import type { Ssh2Protocol } from "./ssh2.ts";
 
@@ -11,10 +11,11 @@ interface State {
 }
 
 /** Numbers of packets as ssh2 counts them: they begin anew behind 2^32 - 1. */
-function watched(limits: Partial<RekeyLimits> = {}): { watch: RekeyWatch; state: State } {
+function watched(limits: Partial<RekeyLimits> = {}, strict = false): { watch: RekeyWatch; state: State } {
   const state: State = { out: 0, in: 0, exchanges: 0, ended: 0 };
   const protocol = {
     _authenticated: true,
+    _strictMode: strict,
     _cipher: {
       get outSeqno() {
         return state.out;
@@ -75,3 +76,18 @@ it.each(["out", "in"] as const)(
     }
   },
 );
+
+it("Numbers that begin anew with each key, as they do in strict key exchange, are counted by themselves", () => {
+  const { watch, state } = watched({}, true);
+  state.in = state.out = 5;
+  watch.done();
+  state.in = 1_000_000;
+  watch.begun();
+  state.in = 0;
+  watch.check();
+  expect(state).toMatchObject({ exchanges: 0, ended: 0 });
+  state.in = 2 ** 31 + 2 ** 28;
+  watch.check();
+  expect(state.ended).toBe(1);
+  watch.stop();
+});
