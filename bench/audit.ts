@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync } from "node:fs";
+import { mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -8,6 +8,7 @@ import { createMemoryFileSystem } from "@sluice/fs-memory";
 import { startTestServer } from "@sluice/testing";
 import { runSftp, type Timing } from "./client.ts";
 import { median, rotated } from "./figure.ts";
+import { InteractiveSftp } from "./interactive.ts";
 import { describeMachine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
 import { startSluice } from "./sluice.ts";
@@ -34,6 +35,8 @@ const { values } = parseArgs({
 });
 const [rounds, mib, ops] = [Number(values.rounds), Number(values.mib), Number(values.ops)];
 const inProcessMiB = 64;
+/** Operations that one server is given before it is the next one's turn. */
+const turn = 100;
 const cipher = "aes256-gcm@openssh.com";
 
 const all: Readonly<Record<string, object | undefined>> = {
@@ -51,25 +54,16 @@ const variants = Object.fromEntries(Object.entries(all).filter(([name]) => chose
 interface Task {
   readonly name: string;
   readonly commands: readonly string[];
-  /** Operations that are recorded, or 0 for a transfer. */
-  readonly operations: number;
   readonly prepare?: () => void;
 }
 
 function tasksOf(workspace: Workspace): Task[] {
-  const names = Array.from({ length: ops }, (_, i) => `d${i}`);
   return [
-    { name: "download", commands: ["get large down"], operations: 0 },
+    { name: "download", commands: ["get large down"] },
     {
       name: "upload",
       commands: ["put large up"],
-      operations: 0,
       prepare: () => rmSync(join(workspace.served, "up"), { force: true }),
-    },
-    {
-      name: "mkdir and rmdir",
-      commands: [...names.map((name) => `mkdir ${name}`), ...names.map((name) => `rmdir ${name}`)],
-      operations: 2 * ops,
     },
   ];
 }
@@ -85,7 +79,7 @@ try {
   for (const [name, options] of Object.entries(variants)) {
     if (options === undefined) delete process.env["SLUICE_BENCH_AUDIT"];
     else process.env["SLUICE_BENCH_AUDIT"] = JSON.stringify({ file: join(logs, `${peers.length}.jsonl`), ...options });
-    peers.push(await startSluice(workspace, { name, file }));
+    peers.push(precise(await startSluice(workspace, { name, file })));
   }
   const tasks = values["in-process"] ? [] : tasksOf(workspace);
   for (let round = -1; round < rounds; round++) {
@@ -101,12 +95,48 @@ try {
   }
   const { cpu, cores, node, load } = describeMachine();
   console.log(`${cpu}, ${cores} cores, Node ${node}, load ${load}; ${rounds} rounds, ${mib} MiB, ${cipher}\n`);
-  for (const { name, operations } of tasks) report(name, operations);
+  for (const { name } of tasks) report(name);
+  if (!values["in-process"]) await measureSmall();
   await measureInProcess();
 } finally {
   await Promise.all(peers.map((peer) => peer.stop()));
   workspace.remove();
   rmSync(logs, { recursive: true, force: true });
+}
+
+/**
+ * What one small operation costs the server, with OpenSSH's sftp: one session with each server, which stays, so that no login is in it. Short turns, and
+ * the difference in each round to the server without a trail: what else the machine does is in both.
+ */
+async function measureSmall(): Promise<void> {
+  const commands = ["mkdir", "rmdir"].flatMap((verb) => Array.from({ length: turn / 2 }, (_, i) => `${verb} d${i}`));
+  const clients = await Promise.all(
+    peers.map(async (peer) => ({ peer, client: await InteractiveSftp.start(workspace, peer), cost: [] as number[] })),
+  );
+  try {
+    for (let round = -5; round < (rounds * ops) / turn; round++) {
+      for (const { peer, client, cost } of rotated(clients, Math.max(round, 0))) {
+        const before = await peer.cpuSeconds();
+        await client.run(commands);
+        if (round >= 0) cost.push((((await peer.cpuSeconds()) - before) * 1e6) / turn);
+      }
+    }
+  } finally {
+    await Promise.all(clients.map(({ client }) => client.close()));
+  }
+  const base = clients[0]?.cost ?? [];
+  console.log(`mkdir and rmdir, CPU of the server; ${base.length} rounds of ${turn}`);
+  for (const { peer, cost } of clients) {
+    const more = cost.map((value, i) => value - (base[i] ?? value)).sort((a, b) => a - b);
+    const quartile = (part: number): string => (more[Math.floor(more.length * part)] ?? 0).toFixed(1);
+    const cells = [
+      `${median(cost).toFixed(1)} µs each`,
+      `${median(more).toFixed(1)} µs more`,
+      `quartiles ${quartile(0.25)} and ${quartile(0.75)}`,
+    ];
+    console.log(`  ${peer.name.padEnd(14)} ${cells.map((cell) => cell.padStart(28)).join("")}`);
+  }
+  console.log();
 }
 
 /**
@@ -148,7 +178,7 @@ async function measureInProcess(): Promise<void> {
       `download ${median(read).toFixed(0)} ms/GiB`,
       `${more(read, base?.read)} ms more`,
     ];
-    console.log(`  ${name.padEnd(14)} ${cells.map((cell) => cell.padStart(18)).join("")}`);
+    console.log(`  ${name.padEnd(14)} ${cells.map((cell) => cell.padStart(22)).join("")}`);
     await server.close();
   }
 }
@@ -161,26 +191,32 @@ async function cpuPerCall(count: number, call: (i: number) => Promise<unknown>):
   return (user + system) / count;
 }
 
+/**
+ * The same server with its CPU time in nanoseconds, as the scheduler counts it (`schedstat`, of each thread): what `/proc/PID/stat` says comes in ticks of
+ * 10 ms, which are 100 µs for each of 100 operations. Threads of Node stay as long as it runs, so that none takes its time away.
+ */
+function precise(peer: Peer): Peer {
+  const tasks = `/proc/${peer.pid}/task`;
+  const nanoseconds = (task: string): number =>
+    Number(readFileSync(join(tasks, task, "schedstat"), "latin1").split(" ")[0]);
+  const cpuSeconds = (): number => readdirSync(tasks).reduce((sum, task) => sum + nanoseconds(task), 0) / 1e9;
+  return { ...peer, cpuSeconds: () => Promise.resolve(cpuSeconds()) };
+}
+
 /** Medians, and the medians of each round's difference to the server without a trail. */
-function report(task: string, operations: number): void {
+function report(task: string): void {
   const base = samples.get(`${task}/without`) ?? [];
   console.log(task);
   for (const { name } of peers) {
     const mine = samples.get(`${task}/${name}`) ?? [];
     const of = (what: (timing: Timing, other: Timing) => number): string =>
       median(mine.map((timing, i) => what(timing, base[i] ?? timing))).toFixed(1);
-    const cells =
-      operations === 0
-        ? [
-            `${of(({ seconds }) => (mib * 1.048576) / seconds)} MB/s`,
-            `${of(({ seconds }, other) => (other.seconds / seconds - 1) * 100)} %`,
-            `CPU ${of(({ cpuSeconds }) => (cpuSeconds * 1000 * 1024) / mib)} ms/GiB`,
-          ]
-        : [
-            `${of(({ seconds }) => (seconds * 1e6) / operations)} µs each`,
-            `${of(({ seconds }, other) => ((seconds - other.seconds) * 1e6) / operations)} µs more`,
-            `CPU ${of(({ cpuSeconds }, other) => ((cpuSeconds - other.cpuSeconds) * 1e6) / operations)} µs more`,
-          ];
+    const cells = [
+      `${of(({ seconds }) => (mib * 1.048576) / seconds)} MB/s`,
+      `${of(({ seconds }, other) => (other.seconds / seconds - 1) * 100)} %`,
+      `CPU ${of(({ cpuSeconds }) => (cpuSeconds * 1000 * 1024) / mib)} ms/GiB`,
+      `${of(({ cpuSeconds }, other) => (cpuSeconds / other.cpuSeconds - 1) * 100)} % more CPU`,
+    ];
     console.log(`  ${name.padEnd(14)} ${cells.map((cell) => cell.padStart(20)).join("")}`);
   }
   console.log();
