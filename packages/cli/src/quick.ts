@@ -1,4 +1,4 @@
-import { createServer, runUntilSignal, type ListenAddress, type LogLevel } from "@sluice/core";
+import { createServer, runUntilSignal, type LogLevel, type TcpAddress } from "@sluice/core";
 import { localFiles } from "@sluice/fs-local";
 import { readFileSync, statSync } from "node:fs";
 import { networkInterfaces } from "node:os";
@@ -39,7 +39,7 @@ export async function serveDirectory(directory: string, options: QuickOptions): 
   if (options.readOnly === true) refuseChanges(server);
   const start = async (): Promise<void> => {
     const where = { host: options.host ?? loopback, port: options.port ?? defaultPort };
-    const address = (await server.listen(where)) as TcpAddress;
+    const address = await server.listen(where);
     const shownPassword = options.passwordFile === undefined ? password : `as in ${options.passwordFile}`;
     process.stdout.write(welcome({ root, readOnly: options.readOnly === true, address, state, user, shownPassword }));
   };
@@ -68,8 +68,6 @@ function passwordIn(path: string): string {
     throw new Failure(`${path}: ${why}; name a file with the password`, error);
   }
 }
-
-type TcpAddress = Extract<ListenAddress, { port: number }>;
 
 interface Welcome {
   readonly root: string;

@@ -1,6 +1,6 @@
 export { createServer, type CloseOptions, type Server } from "./server.ts";
 export { runUntilSignal, type RunOptions } from "./process.ts";
-export type { ListenAddress, ListenOptions } from "./listener.ts";
+export type { ListenAddress, ListenOptions, TcpAddress } from "./listener.ts";
 export type { HostKeyInput, Limits, ServerOptions } from "./options.ts";
 export { nearest } from "./nearest.ts";
 export { defaultLimits } from "./options.ts";

@@ -17,7 +17,13 @@ export interface ListenOptions {
 }
 
 /** Where a server listens. */
-export type ListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+export type ListenAddress = TcpAddress | { readonly path: string };
+
+/** Where a server listens for TCP connections. */
+export interface TcpAddress {
+  readonly host: string;
+  readonly port: number;
+}
 
 /** A listening socket that hands over its connections unread. */
 export class Listener {

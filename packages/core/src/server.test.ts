@@ -50,7 +50,7 @@ describe("listen", () => {
       const { server } = await start();
       const path = join(directory, "socket");
       await server.listen({ path });
-      const { port } = (await server.listen({ host: "127.0.0.1", port: 0 })) as { port: number };
+      const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
       expect(server.addresses).toHaveLength(2);
       expect(await overTcp({ path })).toBe("content");
       expect(await overTcp({ host: "127.0.0.1", port })).toBe("content");
@@ -63,7 +63,7 @@ describe("listen", () => {
 
   it("tells what to do where an address is in use", async () => {
     const { server } = await start();
-    const { port } = (await server.listen({ host: "127.0.0.1", port: 0 })) as { port: number };
+    const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
     await expect(server.listen({ host: "127.0.0.1", port })).rejects.toMatchObject({
       code: "ERR_SLUICE_LISTEN",
       message: `Cannot listen on 127.0.0.1 port ${port}: it is in use; stop the other program or choose another port`,
@@ -80,7 +80,7 @@ describe("listen", () => {
 describe("pause", () => {
   it("stops accepting; open connections go on, and listen begins again", async () => {
     const { server } = await start();
-    const { port } = (await server.listen({ host: "127.0.0.1", port: 0 })) as { port: number };
+    const { port } = await server.listen({ host: "127.0.0.1", port: 0 });
     const socket = connectTcp({ host: "127.0.0.1", port });
     await once(socket, "connect");
     const client = await SftpClient.start(await (await connectSsh({ socket, ...testUser })).openSftp());

@@ -10,7 +10,7 @@ import { answerQuestion, explain } from "./explain.ts";
 import type { Extension } from "./extension.ts";
 import { builtInExtensions } from "./extensions/index.ts";
 import { Host, type Registrations } from "./host.ts";
-import { Listener, type ListenAddress, type ListenOptions } from "./listener.ts";
+import { Listener, type ListenAddress, type ListenOptions, type TcpAddress } from "./listener.ts";
 import { createLogger, type Logger, type LogOptions } from "./log.ts";
 import { memoryStore } from "./memory-store.ts";
 import { Mounts } from "./mounts.ts";
@@ -57,7 +57,8 @@ export interface Server extends PluginHost {
   /** As `ready`, for a server that will not serve: plugins write, lock and start nothing. Its `explain` answers as always. */
   rehearse(): Promise<void>;
   /** Accepts connections at a port, or at an address; may be called for several. @throws SetupError `ERR_SLUICE_LISTEN` */
-  listen(where?: number | ListenOptions): Promise<ListenAddress>;
+  listen(where?: number | (ListenOptions & { readonly path?: undefined })): Promise<TcpAddress>;
+  listen(where: number | ListenOptions): Promise<ListenAddress>;
   /** Serves a connection that was accepted elsewhere: by a supervisor, a tunnel, a test. */
   accept(socket: Duplex, remote?: Partial<RemoteEnd>): void;
   /** Stops accepting connections; those that are open go on. `listen` begins again. */
@@ -169,6 +170,8 @@ class SluiceServer extends Host implements Server {
     return this.ready();
   }
 
+  listen(where?: number | (ListenOptions & { readonly path?: undefined })): Promise<TcpAddress>;
+  listen(where: number | ListenOptions): Promise<ListenAddress>;
   async listen(where: number | ListenOptions = {}): Promise<ListenAddress> {
     this.#refuseToServe();
     await this.ready();

@@ -1,0 +1,48 @@
+import { execFile } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, relative } from "node:path";
+import { promisify } from "node:util";
+import { expect, onTestFinished, test } from "vitest";
+
+const root = join(import.meta.dirname, "../..");
+const under = (folder: string, name: RegExp): string[] =>
+  readdirSync(join(root, folder), { recursive: true, encoding: "utf8" })
+    .filter((path) => name.test(path) && !path.includes("node_modules"))
+    .map((path) => join(root, folder, path));
+const pages = [
+  join(root, "README.md"),
+  ...under("docs", /\.md$/),
+  ...under("packages", /^[^/]+\/README\.md$/),
+  ...under("examples", /^[^/]+\/README\.md$/),
+];
+
+/** The programs of a page: what is in TypeScript and begins with its imports. */
+function programsOf(page: string): string[] {
+  const blocks = readFileSync(page, "utf8").matchAll(/^```ts\n(.*?)^```$/gms);
+  return [...blocks].map(([, code = ""]) => code).filter((code) => /^import /m.test(code));
+}
+
+test("every program in the documentation is one that the compiler takes", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "sluice-samples-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  symlinkSync(join(root, "node_modules"), join(folder, "node_modules"));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ type: "module" }));
+  const compilerOptions = { composite: false, noEmit: true, isolatedDeclarations: false, noUnusedLocals: false };
+  const extended = { extends: join(root, "tsconfig.base.json"), compilerOptions, include: ["*.ts"] };
+  writeFileSync(join(folder, "tsconfig.json"), JSON.stringify(extended));
+  const programs = pages.flatMap((page) =>
+    programsOf(page).map((code, i) => ({ page: relative(root, page), code, i })),
+  );
+  for (const { page, code, i } of programs) {
+    writeFileSync(join(folder, `${page.replaceAll("/", "-")}-${i + 1}.ts`), code);
+  }
+  expect(programs.length).toBeGreaterThan(20);
+  const compiled = promisify(execFile)(join(root, "node_modules/.bin/tsc"), ["-p", folder]);
+  expect(
+    await compiled.then(
+      () => "",
+      ({ stdout }: { stdout: string }) => stdout,
+    ),
+  ).toBe("");
+});
