@@ -14,6 +14,7 @@ import { entryPath, type Directory } from "./containment.ts";
 import { burstBytes, flush, readAt, readNow, writeAt, writeNow } from "./data.ts";
 import { requireOneName } from "./hardlinks.ts";
 import { settable } from "./policy.ts";
+import { Prefix } from "./prefix.ts";
 import type { Tree } from "./tree.ts";
 import { commit, commitNew, discard, type Upload } from "./upload.ts";
 
@@ -27,6 +28,8 @@ export class LocalFile implements FileHandle {
   readonly #upload: Upload | undefined;
   /** The folder in which the file was made under its own name, where that name has to be written out. */
   readonly #folder: Directory | undefined;
+  /** Of an upload that is kept when it is cut off. */
+  readonly #prefix: Prefix | undefined;
   #closed = false;
   /** The first write that failed. A file that lacks it must not be reported complete. */
   #failure: { readonly error: unknown } | undefined;
@@ -37,6 +40,7 @@ export class LocalFile implements FileHandle {
     this.#flags = flags;
     this.#upload = upload;
     this.#folder = folder;
+    this.#prefix = tree.keepPartial && upload?.replaces === false ? new Prefix() : undefined;
   }
 
   async read(buffer: Uint8Array, position: number): Promise<number> {
@@ -61,6 +65,7 @@ export class LocalFile implements FileHandle {
         const where = this.#flags.append ? null : position + at;
         const count = await this.#tree.driver.io(() => this.#writeAt(data, at, where));
         if (count === 0) throw new SftpError("failure", "The disk took no data");
+        this.#prefix?.add(where ?? this.#prefix.end, count);
         done += count;
       }
     } catch (error) {
@@ -85,6 +90,7 @@ export class LocalFile implements FileHandle {
       requireOneName(tree, stats);
       yield* change(fd, stats, changes, tree);
     });
+    if (changes.size !== undefined && tree.setstat.size === "apply") this.#prefix?.cut(changes.size);
   }
 
   /** For an upload that is not committed this covers its data; its name will last once it is closed. */
@@ -129,9 +135,10 @@ export class LocalFile implements FileHandle {
 
   /** Of an upload nobody else knows, so that nobody else can be writing to it. */
   async #cloneTo(target: LocalFile): Promise<number | undefined> {
-    return target.#upload?.pending === true && target.#flags.write
-      ? clone(this.#tree, this.#fd, target.#fd)
-      : undefined;
+    if (target.#upload?.pending !== true || !target.#flags.write) return undefined;
+    const cloned = await clone(this.#tree, this.#fd, target.#fd);
+    if (cloned !== undefined) target.#prefix?.add(0, cloned);
+    return cloned;
   }
 
   async close(outcome: CloseOutcome): Promise<void> {
@@ -140,11 +147,22 @@ export class LocalFile implements FileHandle {
     const completed = outcome === "completed";
     const changed = this.#flags.write || this.#upload !== undefined;
     if (completed && this.#tree.durable && changed) await this.#note(this.#flush());
+    if (outcome === "aborted" && this.#upload?.pending === true) await this.#note(this.#cutToPrefix());
     // Before the commit, because a network file system may only now say that there was no space.
     await this.#note(this.#tree.driver.run(() => calls.close(this.#fd)));
     if (this.#folder !== undefined) await this.#note(this.#leaveFolder(this.#folder, completed));
     if (this.#upload !== undefined) await this.#settle(this.#upload, this.#failure === undefined ? outcome : "refused");
     if (completed && this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  /** A client that goes on where the file ends takes everything before for written. */
+  async #cutToPrefix(): Promise<void> {
+    const { end } = this.#prefix ?? {};
+    if (end === undefined) return;
+    const fd = this.#fd;
+    await this.#tree.driver.run(function* () {
+      if ((yield* calls.fstat(fd)).size > end) yield* calls.ftruncate(fd, end);
+    });
   }
 
   async #settle(upload: Upload, outcome: CloseOutcome): Promise<void> {

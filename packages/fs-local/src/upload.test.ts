@@ -1,4 +1,5 @@
 import fs from "node:fs";
+import type { FileHandle } from "@sluice/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   at,
@@ -331,6 +332,24 @@ describe.each(variants)("uploads whose remains are kept $title", (variant) => {
     expect(fs.readdirSync(ground.root).sort()).toEqual(["appears", "old"]);
     expect(fs.readFileSync(ground.host("old"), "utf8")).toBe("old");
     expect(fs.readFileSync(ground.host("appears"), "utf8")).toBe("other");
+  });
+
+  it("keep nothing behind a hole: what was refused before it got here, or a size that was set in advance", async () => {
+    for (const [name, leave] of [
+      ["hole", (handle: FileHandle) => handle.write(Buffer.from("after the hole"), 100)],
+      ["size", (handle: FileHandle) => handle.setAttributes!({ size: 1_000_000 })],
+    ] as const) {
+      const handle = await ground.fs.open(at(`/${name}`), forUpload, {});
+      await handle.write(Buffer.from("half"), 0);
+      await leave(handle);
+      await handle.close("aborted");
+      expect(fs.readFileSync(ground.host(name), "utf8")).toBe("half");
+      const whole = await ground.fs.open(at(`/${name}-whole`), forUpload, {});
+      await whole.write(Buffer.from("half"), 0);
+      await leave(whole);
+      await whole.close("completed");
+      expect(fs.statSync(ground.host(`${name}-whole`)).size).toBeGreaterThan(100);
+    }
   });
 
   it("keep nothing that a middleware refused, or that a write failed in", async () => {
