@@ -41,13 +41,12 @@ test.skipIf(!known)("OpenSSH exchanges keys by ML-KEM, again and again", async (
   });
   const address = await running.server.listen({ host: "127.0.0.1", port: 0 });
   const options = ["IdentitiesOnly=yes", "BatchMode=yes", "StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null"];
+  const port = String("port" in address ? address.port : 0);
+  const tuning = [...options, "RekeyLimit=512K"].flatMap((option) => ["-o", option]);
+  const files = ["-F", "none", "-i", inside("key"), "-b", inside("batch")];
   const { stderr } = await promisify(execFile)(
     "sftp",
-    [
-      ...["-v", "-S", ssh, "-F", "none", "-i", inside("key"), "-P", String("port" in address ? address.port : 0)],
-      ...[...options, "RekeyLimit=512K"].flatMap((option) => ["-o", option]),
-      ...["-b", inside("batch"), "tester@127.0.0.1"],
-    ],
+    ["-v", "-S", ssh, "-P", port, ...files, ...tuning, "tester@127.0.0.1"],
     { timeout: 60_000 },
   );
   expect((await readFile(inside("down"))).equals(content)).toBe(true);
