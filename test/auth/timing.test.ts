@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import * as path from "node:path";
 import { setTimeout as after } from "node:timers/promises";
-import { Client, utils, type AuthenticationType } from "ssh2";
+import { Client } from "ssh2";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ldap } from "@sluice/auth-ldap";
 import { hashPassword, users } from "@sluice/auth-users";
@@ -22,7 +22,6 @@ const many = 1_000_000;
 const unthrottled = { authFailuresPerUserAndSource: many, authFailuresPerSource: many, authFailuresPerUser: many };
 
 const key = generateHostKey("ed25519");
-const parsed = utils.parseKey(key.privateKey);
 const subjects = { known: "alice", unknown: "nobody", disabled: "mallory" } as const;
 type Subject = keyof typeof subjects;
 
@@ -55,10 +54,10 @@ function attempts(port: number, username: string, kind: Kind, count: number): Pr
         }
         sentAt = performance.now();
         if (kind === "password") next({ type: "password", username, password: "wrong" });
-        else if (kind === "publickey") next({ type: "publickey", username, key: parsed as never });
+        else if (kind === "publickey") next({ type: "publickey", username, key: key.privateKey });
         else {
           next({
-            type: "keyboard-interactive" as AuthenticationType as "keyboard-interactive",
+            type: "keyboard-interactive",
             username,
             prompt: (_name, _instructions, _lang, _prompts, finish) => {
               took();

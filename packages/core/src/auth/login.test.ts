@@ -185,7 +185,7 @@ describe("A login by one factor", () => {
       secretClaims: ["otp"],
       verify: (attempt) => ((seen = attempt), proven()),
     };
-    const { decide, told } = bench([passwords("users", () => proven({ claims })), code as AuthMethod], { policy });
+    const { decide, told } = bench([passwords("users", () => proven({ claims })), code], { policy });
     const answers = [await decide(password()), await decide(keyboard(async () => []))];
     const user = { name: "alice", home: "/", groups: [], claims: { mail: "a@b.c" } };
     expect(answers).toContainEqual({ is: "accepted", user });
