@@ -4,7 +4,7 @@
  * npx tsx -C @sluice/source bench/decisions.ts [rules]
  */
 import { readRule, type RuleOptions } from "../packages/permissions/src/rule.ts";
-import { UserRules } from "../packages/permissions/src/user-rules.ts";
+import { RuleBook } from "../packages/permissions/src/rule-book.ts";
 import { verbs } from "../packages/permissions/src/verbs.ts";
 
 const count = Number(process.argv[2] ?? 10_000);
@@ -18,7 +18,7 @@ rules.push({ paths: ["/home/{user}/**"], allow: "all" });
 
 const groups = Array.from({ length: 20 }, (_, i) => `g${i}`);
 const started = performance.now();
-const mine = new UserRules(rules.map(readRule), { name: "alice", groups, remoteAddress: "10.0.0.1" });
+const mine = new RuleBook(rules.map(readRule)).rulesFor({ name: "alice", groups, remoteAddress: "10.0.0.1" });
 const readMs = performance.now() - started;
 
 const paths = Array.from({ length: 1000 }, (_, i) =>
@@ -27,14 +27,16 @@ const paths = Array.from({ length: 1000 }, (_, i) =>
 const now = (): Date => new Date();
 let allowed = 0;
 function decide(rounds: number): number {
-  const begun = performance.now();
+  // CPU time: others may be using the machine.
+  const begun = process.cpuUsage();
   for (let round = 0; round < rounds; round++) {
     for (const path of paths) {
       const verb = verbs[round % verbs.length] ?? "list";
       if (mine.hidden(path, now) === undefined && mine.decide(verb, path, now).allowed) allowed += 1;
     }
   }
-  return ((performance.now() - begun) * 1000) / (rounds * paths.length);
+  const { user, system } = process.cpuUsage(begun);
+  return (user + system) / (rounds * paths.length);
 }
 decide(50);
 const medians = Array.from({ length: 9 }, () => decide(50)).sort((a, b) => a - b);

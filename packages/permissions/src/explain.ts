@@ -1,6 +1,6 @@
 import { namesOf, operationNames, type Explanation, type Question, type SftpPath } from "@sluice/core";
-import { describeRule, type Rule } from "./rule.ts";
-import { UserRules } from "./user-rules.ts";
+import type { RuleBook } from "./rule-book.ts";
+import { describeRule } from "./rule.ts";
 import { verbs, type Verb } from "./verbs.ts";
 
 /** The verbs that an operation may need, where it is not one of that name. */
@@ -22,7 +22,7 @@ const verbsOfOperation: Readonly<Record<string, readonly Verb[]>> = {
 const twoPaths: ReadonlySet<string> = new Set(["rename", "copy", "link"]);
 
 /** Which rule decides, for each verb of a question. @throws RangeError where there is no such operation */
-export function explainRules(rules: readonly Rule[], question: Question): Explanation | undefined {
+export function explainRules(book: RuleBook, question: Question): Explanation | undefined {
   const { user, op, path, to, remoteAddress, at = new Date() } = question;
   const asked = verbs.find((verb) => verb === op);
   const needed = asked === undefined ? verbsOfOperation[op] : [asked];
@@ -33,7 +33,7 @@ export function explainRules(rules: readonly Rule[], question: Question): Explan
     );
   }
   if (twoPaths.has(op) && to === undefined) throw new RangeError(`"${op}" has two paths: say where to`);
-  const mine = new UserRules(rules, { name: user.name, groups: user.groups, remoteAddress });
+  const mine = book.rulesFor({ name: user.name, groups: user.groups, remoteAddress });
   const now = (): Date => at;
   const paths = [path, ...(to === undefined ? [] : [to])] as SftpPath[];
   const lines = paths.flatMap((each) => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { readRule, type RuleOptions } from "./rule.ts";
-import { UserRules } from "./user-rules.ts";
+import { RuleBook } from "./rule-book.ts";
 import type { Verb } from "./verbs.ts";
 
 /** Numbers by a seed, so that a failure can be had again. */
@@ -42,7 +42,11 @@ describe("what moves as a whole", () => {
     for (let seed = 1; seed <= 4000; seed++) {
       const number = numbers(seed);
       const options = rulesBy(number);
-      const rules = new UserRules(options.map(readRule), { name: "u", groups: [], remoteAddress: undefined });
+      const rules = new RuleBook(options.map(readRule)).rulesFor({
+        name: "u",
+        groups: [],
+        remoteAddress: undefined,
+      });
       const allows = (verb: Verb, names: readonly string[]): boolean =>
         rules.hidden(names, now) === undefined && rules.decide(verb, names, now).allowed;
       const from = places[number(places.length)] ?? [];

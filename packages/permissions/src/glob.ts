@@ -44,12 +44,17 @@ export class Glob {
 
   /** The pattern for one user; `undefined` where the user's name can be no name of a file. */
   forUser(user: string): Glob | undefined {
-    if (!this.#parts.includes(userName)) return this;
+    if (!this.namesUser) return this;
     if (user === "." || user === ".." || user.includes("/")) return undefined;
     return new Glob(
       this.text,
       this.#parts.map((part) => (part === userName ? literalSegment(user) : part)),
     );
+  }
+
+  /** Whether `{user}` is in it. */
+  get namesUser(): boolean {
+    return this.#parts.includes(userName);
   }
 
   /** The names before the first that stands for others. */

@@ -109,13 +109,14 @@ async function judgeRename(ctx: Context<"rename">, judge: Judge): Promise<void> 
   const refusal = judge.gainByMoving(from, to, false);
   if (refusal !== undefined) throw refusal;
   if (isIntoItself(from, to)) return;
+  // Only of what may have something below it, all rules there have to be looked at: near the root, that is most of them.
+  const { type } = await ctx.session.fs.stat(from, { follow: false });
+  if (type !== "directory" && type !== "symlink") return;
   const obstacle = judge.obstacleBelow("rename", from) ?? judge.obstacleBelow("rename", to);
   const refusalAsWhole = obstacle === undefined ? judge.gainByMoving(from, to, true) : denied("rename", from, obstacle);
-  const mayBeLink = ctx.session.fs.readlink !== undefined && parentOf(from) !== parentOf(to);
-  if (refusalAsWhole === undefined && !mayBeLink) return;
-  const { type } = await ctx.session.fs.stat(from, { follow: false });
-  if ((type === "directory" || type === "symlink") && refusalAsWhole !== undefined) throw refusalAsWhole;
-  if (type === "symlink") await requireSameTarget(ctx, judge);
+  if (refusalAsWhole !== undefined) throw refusalAsWhole;
+  const mayMoveOn = ctx.session.fs.readlink !== undefined && parentOf(from) !== parentOf(to);
+  if (type === "symlink" && mayMoveOn) await requireSameTarget(ctx, judge);
 }
 
 /** From another directory, a relative link leads to something else. */

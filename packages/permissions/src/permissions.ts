@@ -5,8 +5,8 @@ import { judgeOperation } from "./guard.ts";
 import { Judge } from "./judge.ts";
 import { narrowNew, narrowOpen, narrowRename } from "./narrow.ts";
 import { schema, type PermissionsOptions } from "./options.ts";
+import { RuleBook } from "./rule-book.ts";
 import { readRule } from "./rule.ts";
-import { UserRules } from "./user-rules.ts";
 import { warningsOf } from "./warnings.ts";
 
 /**
@@ -24,6 +24,7 @@ export const permissions: PluginFactory<PermissionsOptions> = definePlugin({
   options: schema,
   setup(host, options) {
     const rules = options.rules.map(readRule);
+    const book = new RuleBook(rules);
     const extensions = new Set(options.extensions);
     const now = (): Date => new Date();
     const judges = new WeakMap<User, Judge>();
@@ -31,7 +32,8 @@ export const permissions: PluginFactory<PermissionsOptions> = definePlugin({
       let judge = judges.get(session.user);
       if (judge === undefined) {
         const { name, groups } = session.user;
-        judge = new Judge(new UserRules(rules, { name, groups, remoteAddress: session.connection.remoteAddress }), now);
+        const { remoteAddress } = session.connection;
+        judge = new Judge(book.rulesFor({ name, groups, remoteAddress }), now);
         judges.set(session.user, judge);
       }
       return judge;
@@ -76,6 +78,6 @@ export const permissions: PluginFactory<PermissionsOptions> = definePlugin({
     if (rules.some(({ maxFileBytes }) => maxFileBytes !== Infinity)) {
       boundFiles(host, (path, session) => judgeOf(session).maxFileBytes(path));
     }
-    host.onExplain((question) => explainRules(rules, question));
+    host.onExplain((question) => explainRules(book, question));
   },
 });
