@@ -16,11 +16,8 @@ const mebibyte = 1024 * 1024;
 const keptBytes = 12 * mebibyte;
 /** Whether the server under attack is to run without ssh2's native addon, as it does where no compiler was at hand. */
 const withoutAddon = process.env["SLUICE_WITHOUT_ADDON"] === "1";
-/**
- * What may stay resident: the allocator does not give everything back. Without the addon every packet is decrypted to a buffer of its own, of which V8 lets 64 MiB come
- * together before it collects.
- */
-const residentBytes = (withoutAddon ? 96 : 64) * mebibyte;
+/** What may stay resident: V8 lets 64 MiB of buffers come together before it collects, and the allocator does not give everything back. What is live tells of leaks. */
+const residentBytes = 96 * mebibyte;
 /** What the 99th percentile of the canary's waits may be, beside as many times what a server that nobody attacks made it wait in the same moments. */
 const canaryMs = 250;
 const canaryTimes = 3;
