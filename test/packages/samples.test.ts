@@ -1,7 +1,7 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join, relative } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { promisify } from "node:util";
 import { expect, onTestFinished, test } from "vitest";
 
@@ -47,3 +47,31 @@ test("every program in the documentation is one that the compiler takes", async 
     ),
   ).toBe("");
 });
+
+test("every link in the documentation leads to a file, and to a heading where it names one", () => {
+  const broken = pages.flatMap((page) => {
+    const links = readFileSync(page, "utf8")
+      .replaceAll(/^```.*?^```$/gms, "")
+      .matchAll(/\]\(([^)\s]*)\)/g);
+    return [...links].map(([, link = ""]) => link).filter((link) => !/^https?:/.test(link) && !leads(page, link));
+  });
+  expect(broken).toEqual([]);
+});
+
+function leads(page: string, link: string): boolean {
+  const [path = "", heading] = link.split("#");
+  const target = path === "" ? page : join(dirname(page), path);
+  if (!existsSync(target)) return false;
+  return heading === undefined || headingsOf(target).includes(heading);
+}
+
+/** The headings of a page as GitHub names them in links. */
+function headingsOf(page: string): string[] {
+  const file = page.endsWith(".md") ? page : join(page, "README.md");
+  return [...readFileSync(file, "utf8").matchAll(/^#+ (.*)$/gm)].map(([, title = ""]) => {
+    return title
+      .toLowerCase()
+      .replaceAll(/[^\p{L}\p{N} _-]/gu, "")
+      .replaceAll(" ", "-");
+  });
+}

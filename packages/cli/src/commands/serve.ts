@@ -1,19 +1,13 @@
 import type { LogLevel } from "@sluice/core";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { Failure } from "../failure.ts";
+import type { QuickOptions } from "../quick.ts";
 
 const logLevels = ["trace", "debug", "info", "warn", "error", "fatal", "silent"] as const satisfies readonly LogLevel[];
 
 /** What `sluice serve` takes; all but `config` are for a directory. */
-interface ServeOptions {
+interface ServeOptions extends QuickOptions {
   readonly config?: string;
-  readonly port?: number;
-  readonly host?: string;
-  readonly user?: string;
-  readonly passwordFile?: string;
-  readonly readOnly?: boolean;
-  readonly state?: string;
-  readonly logLevel?: LogLevel;
 }
 
 const examples = `
