@@ -26,11 +26,13 @@ export function sftpPath(input: string | Uint8Array, base: SftpPath = rootPath):
   const text = typeof input === "string" ? input : textFromBytes(input);
   if (text.length > maxPathBytes) throw new SftpError("invalidFilename", "Path too long");
   if (text.includes("\0")) throw new SftpError("badMessage", "Path contains a NUL byte");
-  const names: string[] = [];
+  // Begins with the empty name before the first slash, so that joining makes the path in one piece: strings that are put together later
+  // are slow to compare.
+  const names = [""];
   collect(names, text.startsWith("/") ? "" : base);
   collect(names, text);
-  if (names.length > maxPathDepth) throw new SftpError("invalidFilename", "Path has too many components");
-  const path = `/${names.join("/")}`;
+  if (names.length > maxPathDepth + 1) throw new SftpError("invalidFilename", "Path has too many components");
+  const path = names.length === 1 ? "/" : names.join("/");
   if (path.length > maxNameBytes || !isAscii(path)) checkLengths(path, names);
   return path as SftpPath;
 }
@@ -38,8 +40,8 @@ export function sftpPath(input: string | Uint8Array, base: SftpPath = rootPath):
 function collect(names: string[], text: string): void {
   for (const name of text.split("/")) {
     if (name === "" || name === ".") continue;
-    if (name === "..") names.pop();
-    else names.push(name);
+    if (name !== "..") names.push(name);
+    else if (names.length > 1) names.pop();
   }
 }
 

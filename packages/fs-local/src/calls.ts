@@ -1,7 +1,7 @@
 import fs, { type BigIntStats, type Dir, type Dirent, type Stats, type StatsFs } from "node:fs";
 import { promisify } from "node:util";
 import type { HostPath } from "./containment.ts";
-import { step, type Steps } from "./steps.ts";
+import { inBurst, step, type Steps } from "./steps.ts";
 
 /*
  * The calls that steps are made of. Raw descriptors and the callback functions only: a `FileHandle` of the promises API
@@ -16,6 +16,7 @@ const opendirLater = promisify<HostPath, fs.OpenDirOptions, Dir>(fs.opendir);
 // Entries come as bytes.
 const asBytes = { encoding: "buffer" as BufferEncoding, bufferSize: 256 };
 const exactly = { bigint: true } as const;
+const missingIsNone = { throwIfNoEntry: false } as const;
 
 export const open: Calls<[path: HostPath, flags: number, mode?: number], number> = step(fs.openSync, openLater);
 export const close: Calls<[fd: number], void> = step(fs.closeSync, promisify(fs.close));
@@ -26,14 +27,15 @@ export const fstat: Calls<[fd: number], Stats> = step(
 
 /** Of the entry itself; `undefined` where there is none. */
 export const lstat: Calls<[path: HostPath], Stats | undefined> = step(
-  (path: HostPath) => fs.lstatSync(path, { throwIfNoEntry: false }),
+  (path: HostPath) => fs.lstatSync(path, missingIsNone),
   (path: HostPath) => lstatLater(path).catch(absent),
 );
 
 /** Of many entries at once, which overlap where each is a round trip. */
 export const lstatAll: Calls<[paths: readonly HostPath[]], (Stats | undefined)[]> = function* (paths) {
+  if (inBurst()) return paths.map((path) => fs.lstatSync(path, missingIsNone));
   return (yield paths.map((path) => ({
-    now: () => fs.lstatSync(path, { throwIfNoEntry: false }),
+    now: () => fs.lstatSync(path, missingIsNone),
     later: () => lstatLater(path).catch(absent),
   }))) as (Stats | undefined)[];
 };

@@ -11,6 +11,21 @@ export interface Directory {
   readonly base: string;
   /** The descriptor that `base` goes through, where there is one. */
   readonly fd: number | undefined;
+  /** How many use it: the last one to leave gives the descriptor back. */
+  holders: number;
+  /** What tells it apart from other directories, once somebody has asked. */
+  identity: string | undefined;
+}
+
+/** A directory with one holder. */
+export function directoryAt(base: string, fd?: number): Directory {
+  return { base, fd, holders: 1, identity: undefined };
+}
+
+/** Keeps a directory for one more user, who has to leave it too. */
+export function hold(directory: Directory): Directory {
+  directory.holders += 1;
+  return directory;
 }
 
 /** One entry, held so that what is learnt of it and what is then done to it concern the same file. */
@@ -37,5 +52,9 @@ export interface Containment {
 /** The path by which the kernel reaches an entry. */
 export function entryPath(directory: Directory, name: string): HostPath {
   const path = `${directory.base}/${name}`;
-  return /^[\x00-\x7f]*$/.test(path) ? path : bytesFromText(path);
+  return isAscii(name) && isAscii(directory.base) ? path : bytesFromText(path);
+}
+
+function isAscii(text: string): boolean {
+  return /^[\x00-\x7f]*$/.test(text);
 }

@@ -10,13 +10,13 @@ import fs from "node:fs";
 export const burstBytes: number = 16 * 1024;
 
 /** Reads at once, no further than one burst goes. Bytes read, 0 at end of file. */
-export function readNow(fd: number, buffer: Uint8Array, offset: number, position: number): number {
-  return fs.readSync(fd, buffer, offset, Math.min(buffer.length - offset, burstBytes), position);
+export function readNow(fd: number, buffer: Uint8Array, position: number): number {
+  return fs.readSync(fd, buffer, 0, Math.min(buffer.length, burstBytes), position);
 }
 
 /** Writes at once. Bytes written, maybe fewer than asked. */
-export function writeNow(fd: number, data: Uint8Array, offset: number, position: number): number {
-  return fs.writeSync(fd, data, offset, data.length - offset, position);
+export function writeNow(fd: number, data: Uint8Array, position: number): number {
+  return fs.writeSync(fd, data, 0, data.length, position);
 }
 
 /** Bytes read, 0 at end of file. */

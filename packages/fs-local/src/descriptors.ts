@@ -1,7 +1,7 @@
 import { constants, readlinkSync } from "node:fs";
 import { SftpError } from "@sluice/core";
 import * as calls from "./calls.ts";
-import { entryPath, type Containment, type Directory, type Pin } from "./containment.ts";
+import { directoryAt, entryPath, type Containment, type Directory, type Pin } from "./containment.ts";
 import type { Steps } from "./steps.ts";
 
 /** Linux `open(2)`: a descriptor that stands for a place and opens nothing. Node does not name it; libuv passes it on. */
@@ -12,7 +12,7 @@ export const enterFlags: number = O_PATH | constants.O_DIRECTORY | constants.O_N
 
 /** The directory behind a descriptor, addressed so that the kernel starts at the descriptor and resolves one name. */
 export function descriptorDirectory(fd: number): Directory {
-  return { base: descriptorPath(fd), fd };
+  return directoryAt(descriptorPath(fd), fd);
 }
 
 let ownDescriptors: string | undefined;
@@ -55,7 +55,8 @@ export class DescriptorContainment implements Containment {
   }
 
   *leave(directory: Directory): Steps<void> {
-    if (directory.fd !== undefined) yield* letGo(directory.fd);
+    directory.holders -= 1;
+    if (directory.holders === 0 && directory.fd !== undefined) yield* letGo(directory.fd);
   }
 
   *pin(parent: Directory, name: string): Steps<Pin> {

@@ -2,6 +2,7 @@ import { SftpError, textFromBytes, type Attributes, type SftpPath } from "@sluic
 import { newDirectoryMode } from "./attributes.ts";
 import * as calls from "./calls.ts";
 import { entryPath, type Directory } from "./containment.ts";
+import { forget } from "./recent.ts";
 import type { Steps } from "./steps.ts";
 import { isAbandoned } from "./temporary.ts";
 import type { Tree } from "./tree.ts";
@@ -29,6 +30,7 @@ export function* rmdir(tree: Tree, path: SftpPath): Steps<void> {
   yield* walk(tree, path, false, function* (place) {
     requireName(place);
     if (!present(place).isDirectory()) throw new SftpError("notADirectory");
+    forget();
     try {
       yield* calls.rmdir(place.slot);
     } catch (error) {

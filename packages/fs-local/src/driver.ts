@@ -1,5 +1,5 @@
 import { fromNodeError } from "@sluice/core";
-import type { Call, Steps } from "./steps.ts";
+import { runBurst, type Call, type Steps } from "./steps.ts";
 
 /** How steps and data calls are run. Rejects with an `SftpError` where the errno has a meaning for the client. */
 export interface Driver {
@@ -13,11 +13,11 @@ export interface Driver {
 /** For local disks: metadata in one synchronous burst, data on the thread pool. */
 export const burst: Driver = {
   bursts: true,
-  async run(steps) {
+  run(steps) {
     try {
-      return runNow(steps());
+      return Promise.resolve(runBurst(steps()));
     } catch (error) {
-      throw fromNodeError(error);
+      return Promise.reject(fromNodeError(error));
     }
   },
   async io(call) {
@@ -47,21 +47,6 @@ export const callByCall: Driver = {
     }
   },
 };
-
-function runNow<T>(steps: Steps<T>): T {
-  let state = steps.next();
-  while (state.done !== true) {
-    let result: unknown;
-    try {
-      result = isOne(state.value) ? state.value.now() : state.value.map((call) => call.now());
-    } catch (error) {
-      state = steps.throw(error);
-      continue;
-    }
-    state = steps.next(result);
-  }
-  return state.value;
-}
 
 async function runLater<T>(steps: Steps<T>): Promise<T> {
   let state = steps.next();

@@ -1,7 +1,9 @@
 import { SftpError, type SftpPath } from "@sluice/core";
 import * as calls from "./calls.ts";
+import { hold } from "./containment.ts";
 import { requireHardLinks } from "./hardlinks.ts";
 import { moveNew, moveNewDirectory } from "./move.ts";
+import { forget } from "./recent.ts";
 import type { Steps } from "./steps.ts";
 import type { Tree } from "./tree.ts";
 import { discard, type Upload } from "./upload.ts";
@@ -26,6 +28,7 @@ export function* rename(tree: Tree, from: SftpPath, to: SftpPath, overwrite: boo
     yield* walk(tree, to, false, function* (target) {
       requireName(target);
       if (!overwrite && target.upload !== undefined) throw new SftpError("alreadyExists");
+      if (stats.isDirectory()) forget();
       if (source.upload !== undefined) yield* publish(tree, source.upload, source, target, overwrite);
       else if (overwrite) yield* calls.rename(source.slot, target.slot);
       else if (stats.isDirectory()) yield* moveNewDirectory(source.slot, target.slot);
@@ -41,10 +44,8 @@ function* publish(tree: Tree, upload: Upload, source: Place, target: Place, over
   else yield* moveNew(source.entry, target.slot);
   upload.pending = false;
   // A durable close writes out the directory that has the name now.
-  const directory = yield* tree.containment.enter(target.directory, ".");
-  if (directory === undefined) return;
   const left = upload.directory;
-  upload.directory = directory;
+  upload.directory = hold(target.directory);
   yield* tree.containment.leave(left);
 }
 

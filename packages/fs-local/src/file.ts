@@ -1,5 +1,6 @@
 import { constants } from "node:fs";
 import {
+  fromNodeError,
   SftpError,
   type Attributes,
   type CloseOutcome,
@@ -15,6 +16,7 @@ import { burstBytes, flush, readAt, readNow, writeAt, writeNow } from "./data.ts
 import { requireOneName } from "./hardlinks.ts";
 import { settable } from "./policy.ts";
 import { Prefix } from "./prefix.ts";
+import type { Steps } from "./steps.ts";
 import type { Tree } from "./tree.ts";
 import { commit, commitNew, discard, type Upload } from "./upload.ts";
 
@@ -46,31 +48,50 @@ export class LocalFile implements FileHandle {
   async read(buffer: Uint8Array, position: number): Promise<number> {
     this.#requireOpen();
     let done = 0;
-    while (done < buffer.length) {
-      const at = done;
-      const count = await this.#tree.driver.io(() => this.#readAt(buffer, at, position + at));
-      if (count === 0) break;
-      done += count;
+    try {
+      if (this.#tree.driver.bursts && position < burstBytes) {
+        done = readNow(this.#fd, buffer, position);
+        // On a local disk, fewer bytes than there was room for are the last ones.
+        if (done < Math.min(buffer.length, burstBytes)) return done;
+      }
+      while (done < buffer.length) {
+        const at = done;
+        const count = await this.#tree.driver.io(() => readAt(this.#fd, buffer, at, buffer.length - at, position + at));
+        if (count === 0) break;
+        done += count;
+      }
+      return done;
+    } catch (error) {
+      const refusal = fromNodeError(error);
+      if (!SftpError.is(refusal) || refusal.status !== "invalidHandle") throw refusal;
+      // The descriptor is good: it was opened without reading.
+      throw new SftpError("permissionDenied", "The file may be written to and not read", { cause: error });
     }
-    return done;
   }
 
   async write(data: Uint8Array, position: number): Promise<void> {
     this.#requireWritable();
+    const { driver } = this.#tree;
+    // Linux appends whatever the position; other systems only do without one.
+    const start = this.#flags.append ? null : position;
     let done = 0;
     try {
+      if (driver.bursts && start !== null && position + data.length <= burstBytes) {
+        done = writeNow(this.#fd, data, start);
+        this.#prefix?.add(start, done);
+      }
       while (done < data.length) {
         const at = done;
-        // Linux appends whatever the position; other systems only do without one.
-        const where = this.#flags.append ? null : position + at;
-        const count = await this.#tree.driver.io(() => this.#writeAt(data, at, where));
+        const where = start === null ? null : start + at;
+        const count = await driver.io(() => writeAt(this.#fd, data, at, where));
         if (count === 0) throw new SftpError("failure", "The disk took no data");
         this.#prefix?.add(where ?? this.#prefix.end, count);
         done += count;
       }
     } catch (error) {
-      this.#failure ??= { error };
-      throw error;
+      const refusal = fromNodeError(error);
+      this.#failure ??= { error: refusal };
+      throw refusal;
     }
   }
 
@@ -144,40 +165,69 @@ export class LocalFile implements FileHandle {
   async close(outcome: CloseOutcome): Promise<void> {
     this.#requireOpen();
     this.#closed = true;
+    if (this.#tree.durable) await this.#endDurably(outcome);
+    else await this.#tree.driver.run(() => this.#end(outcome));
+    if (outcome === "completed" && this.#failure !== undefined) throw this.#failure.error;
+  }
+
+  *#end(outcome: CloseOutcome): Steps<void> {
+    yield* this.#giveBack(outcome);
+    if (this.#upload === undefined) return;
+    try {
+      yield* this.#settle(this.#upload, outcome);
+    } finally {
+      yield* this.#release(this.#upload);
+    }
+  }
+
+  async #endDurably(outcome: CloseOutcome): Promise<void> {
+    const { driver, keepPartial } = this.#tree;
     const completed = outcome === "completed";
-    const changed = this.#flags.write || this.#upload !== undefined;
-    if (completed && this.#tree.durable && changed) await this.#note(this.#flush());
-    if (outcome === "aborted" && this.#upload?.pending === true) await this.#note(this.#cutToPrefix());
-    // Before the commit, because a network file system may only now say that there was no space.
-    await this.#note(this.#tree.driver.run(() => calls.close(this.#fd)));
+    const upload = this.#upload;
+    if (completed && (this.#flags.write || upload !== undefined)) await this.#note(this.#flush());
+    await driver.run(() => this.#giveBack(outcome));
     if (this.#folder !== undefined) await this.#note(this.#leaveFolder(this.#folder, completed));
-    if (this.#upload !== undefined) await this.#settle(this.#upload, this.#failure === undefined ? outcome : "refused");
-    if (completed && this.#failure !== undefined) throw this.#failure.error;
+    if (upload === undefined) return;
+    try {
+      await driver.run(() => this.#settle(upload, outcome));
+      // What is kept has to have its name for good before it is resumed and completed.
+      const stays = completed || (outcome === "aborted" && keepPartial);
+      if (stays && this.#failure === undefined) await this.#syncDirectory(upload.directory);
+    } finally {
+      await driver.run(() => this.#release(upload));
+    }
+  }
+
+  *#giveBack(outcome: CloseOutcome): Steps<void> {
+    if (outcome === "aborted" && this.#upload?.pending === true) yield* this.#noted(this.#cutToPrefix());
+    // Before the commit, because a network file system may only now say that there was no space.
+    yield* this.#noted(calls.close(this.#fd));
+  }
+
+  *#noted(work: Steps<void>): Steps<void> {
+    try {
+      yield* work;
+    } catch (error) {
+      this.#failure ??= { error: fromNodeError(error) };
+    }
   }
 
   /** A client that goes on where the file ends takes everything before for written. */
-  async #cutToPrefix(): Promise<void> {
+  *#cutToPrefix(): Steps<void> {
     const { end } = this.#prefix ?? {};
-    if (end === undefined) return;
-    const fd = this.#fd;
-    await this.#tree.driver.run(function* () {
-      if ((yield* calls.fstat(fd)).size > end) yield* calls.ftruncate(fd, end);
-    });
+    if (end !== undefined && (yield* calls.fstat(this.#fd)).size > end) yield* calls.ftruncate(this.#fd, end);
   }
 
-  async #settle(upload: Upload, outcome: CloseOutcome): Promise<void> {
-    const { containment, driver, durable, keepPartial, uploads } = this.#tree;
-    try {
-      const kept = outcome === "aborted" && keepPartial;
-      if (outcome === "completed") await driver.run(() => commit(upload));
-      else if (kept) await driver.run(() => commitNew(upload));
-      else await driver.run(() => discard(upload));
-      // What is kept has to have its name for good before it is resumed and completed.
-      if (durable && (outcome === "completed" || kept)) await this.#syncDirectory(upload.directory);
-    } finally {
-      uploads.delete(upload);
-      await driver.run(() => containment.leave(upload.directory));
-    }
+  *#settle(upload: Upload, outcome: CloseOutcome): Steps<void> {
+    if (this.#failure !== undefined) yield* discard(upload);
+    else if (outcome === "completed") yield* commit(upload);
+    else if (outcome === "aborted" && this.#tree.keepPartial) yield* commitNew(upload);
+    else yield* discard(upload);
+  }
+
+  *#release(upload: Upload): Steps<void> {
+    this.#tree.uploads.delete(upload);
+    yield* this.#tree.containment.leave(upload.directory);
   }
 
   async #leaveFolder(folder: Directory, completed: boolean): Promise<void> {
@@ -218,25 +268,6 @@ export class LocalFile implements FileHandle {
     this.#requireOpen();
     const { dev, ino, size } = await this.#tree.driver.run(() => calls.fstat(this.#fd));
     return { key: `${dev}:${ino}`, size };
-  }
-
-  async #readAt(buffer: Uint8Array, offset: number, position: number): Promise<number> {
-    try {
-      return this.#tree.driver.bursts && position < burstBytes
-        ? readNow(this.#fd, buffer, offset, position)
-        : await readAt(this.#fd, buffer, offset, buffer.length - offset, position);
-    } catch (error) {
-      // The descriptor is good: it was opened without reading.
-      if (calls.errnoOf(error) !== "EBADF") throw error;
-      throw new SftpError("permissionDenied", "The file may be written to and not read", { cause: error });
-    }
-  }
-
-  #writeAt(data: Uint8Array, offset: number, position: number | null): Promise<number> | number {
-    const near = position !== null && position + data.length - offset <= burstBytes;
-    return this.#tree.driver.bursts && near
-      ? writeNow(this.#fd, data, offset, position)
-      : writeAt(this.#fd, data, offset, position);
   }
 
   #requireOpen(): void {

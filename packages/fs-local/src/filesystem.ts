@@ -17,6 +17,7 @@ import { requireOneName } from "./hardlinks.ts";
 import { list } from "./list.ts";
 import { open } from "./open.ts";
 import { settable } from "./policy.ts";
+import { forget } from "./recent.ts";
 import { statfs } from "./statfs.ts";
 import type { Steps } from "./steps.ts";
 import { readlink, symlink } from "./symlink.ts";
@@ -34,16 +35,16 @@ export class LocalFileSystem implements FileSystem {
     this.#tree = tree;
   }
 
-  async open(path: SftpPath, flags: OpenFlags, attributes: Attributes): Promise<FileHandle> {
-    return await this.#run((tree) => open(tree, path, flags, attributes));
+  open(path: SftpPath, flags: OpenFlags, attributes: Attributes): Promise<FileHandle> {
+    return this.#run((tree) => open(tree, path, flags, attributes));
   }
 
   list(path: SftpPath): AsyncIterable<readonly DirectoryEntry[]> {
     return list(this.#tree, path, (steps) => this.#run(steps));
   }
 
-  async stat(path: SftpPath, options: { readonly follow: boolean }): Promise<Stats> {
-    return statsOf(present(await this.#run((tree) => look(tree, path, options.follow))));
+  stat(path: SftpPath, options: { readonly follow: boolean }): Promise<Stats> {
+    return this.#run((tree) => stat(tree, path, options.follow));
   }
 
   async setAttributes(path: SftpPath, attributes: Attributes, options: { readonly follow: boolean }): Promise<void> {
@@ -51,8 +52,8 @@ export class LocalFileSystem implements FileSystem {
     await this.#run((tree) => setAttributes(tree, path, changes, options.follow));
   }
 
-  async remove(path: SftpPath): Promise<void> {
-    await this.#run((tree) => remove(tree, path));
+  remove(path: SftpPath): Promise<void> {
+    return this.#run((tree) => remove(tree, path));
   }
 
   async rename(from: SftpPath, to: SftpPath, options: { readonly overwrite: boolean }): Promise<void> {
@@ -99,20 +100,32 @@ export class LocalFileSystem implements FileSystem {
     if (this.#closed) return;
     this.#closed = true;
     if (this.#busy > 0) await new Promise<void>((resolve) => (this.#whenIdle = resolve));
+    forget();
     const { containment, driver, root } = this.#tree;
     await driver.run(() => containment.leave(root));
   }
 
-  async #run<T>(steps: (tree: Tree) => Steps<T>): Promise<T> {
-    if (this.#closed) throw new SftpError("noConnection", "The session has ended");
+  #run<T>(steps: (tree: Tree) => Steps<T>): Promise<T> {
+    if (this.#closed) return Promise.reject(new SftpError("noConnection", "The session has ended"));
+    const { driver } = this.#tree;
+    const work = driver.run(() => steps(this.#tree));
+    // A burst is over by now.
+    return driver.bursts ? work : this.#counted(work);
+  }
+
+  async #counted<T>(work: Promise<T>): Promise<T> {
     this.#busy++;
     try {
-      return await this.#tree.driver.run(() => steps(this.#tree));
+      return await work;
     } finally {
       this.#busy--;
       if (this.#busy === 0) this.#whenIdle?.();
     }
   }
+}
+
+function* stat(tree: Tree, path: SftpPath, follow: boolean): Steps<Stats> {
+  return statsOf(present(yield* look(tree, path, follow)));
 }
 
 function* setAttributes(tree: Tree, path: SftpPath, changes: Attributes, follow: boolean): Steps<void> {

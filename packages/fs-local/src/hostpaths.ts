@@ -1,7 +1,7 @@
 import { constants } from "node:fs";
 import { SftpError } from "@sluice/core";
 import * as calls from "./calls.ts";
-import { entryPath, type Containment, type Directory, type Pin } from "./containment.ts";
+import { directoryAt, entryPath, type Containment, type Directory, type Pin } from "./containment.ts";
 import type { Steps } from "./steps.ts";
 
 /**
@@ -27,7 +27,7 @@ export class HostPathContainment implements Containment {
     if (stats === undefined) throw new SftpError("noSuchFile");
     if (!stats.isDirectory()) return undefined;
     this.#checkDevice(stats.dev);
-    return name === "." ? parent : { base: `${parent.base}/${name}`, fd: undefined };
+    return name === "." ? parent : directoryAt(`${parent.base}/${name}`);
   }
 
   *leave(): Steps<void> {

@@ -2,6 +2,7 @@ import { constants, type Stats } from "node:fs";
 import { SftpError, type Attributes, type OpenFlags, type SftpPath } from "@sluice/core";
 import { newFileMode } from "./attributes.ts";
 import * as calls from "./calls.ts";
+import { hold } from "./containment.ts";
 import { accessOf, LocalFile, writingOnly } from "./file.ts";
 import { requireOneName } from "./hardlinks.ts";
 import type { Steps } from "./steps.ts";
@@ -94,7 +95,7 @@ function* create(tree: Tree, place: Place, flags: OpenFlags, attributes: Attribu
   try {
     // By `fchmod`, because the process's own umask would take bits away as well.
     yield* calls.fchmod(fd, newFileMode(attributes.mode, tree));
-    const folder = tree.durable ? yield* tree.containment.enter(place.directory, ".") : undefined;
+    const folder = tree.durable ? hold(place.directory) : undefined;
     return new LocalFile(tree, fd, flags, undefined, folder);
   } catch (error) {
     yield* calls.close(fd);
@@ -109,8 +110,7 @@ function* startUpload(
   attributes: Attributes,
   replaced: Stats | undefined,
 ): Steps<LocalFile> {
-  const directory = yield* tree.containment.enter(place.directory, ".");
-  if (directory === undefined) throw new SftpError("noSuchFile");
+  const directory = hold(place.directory);
   try {
     const upload: Upload = {
       directory,

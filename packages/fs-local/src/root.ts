@@ -2,7 +2,7 @@ import fs, { constants } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { SetupError, SftpError, type SessionIdentity } from "@sluice/core";
 import * as calls from "./calls.ts";
-import type { Containment, Directory } from "./containment.ts";
+import { directoryAt, type Containment, type Directory } from "./containment.ts";
 import { DescriptorContainment, descriptorDirectory, mountOf, O_PATH } from "./descriptors.ts";
 import { burst, callByCall, type Driver } from "./driver.ts";
 import { HostPathContainment } from "./hostpaths.ts";
@@ -117,7 +117,7 @@ function* hostPathRoot(path: string, settings: LocalFilesSettings): Steps<Root> 
   const stats = yield* calls.lstat(base);
   if (stats?.isDirectory() !== true) throw new Error("not a directory");
   const containment = new HostPathContainment(settings.crossMounts ? undefined : stats.dev);
-  return { directory: { base, fd: undefined }, containment, driver: callByCall };
+  return { directory: directoryAt(base), containment, driver: callByCall };
 }
 
 function noRoot(detail: string, cause?: unknown): SftpError {

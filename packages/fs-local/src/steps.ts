@@ -15,12 +15,33 @@ export interface Call {
 /** A piece of work that yields its calls, one or several at once, and is resumed with what they return or throw. */
 export type Steps<T> = Generator<Call | readonly Call[], T, unknown>;
 
+let bursting = false;
+
+/** Whether what runs is a burst: then calls are made at once, and not yielded. */
+export function inBurst(): boolean {
+  return bursting;
+}
+
+/** Runs steps as one synchronous burst. */
+export function runBurst<T>(steps: Steps<T>): T {
+  const outer = bursting;
+  bursting = true;
+  try {
+    const { done, value } = steps.next();
+    if (done !== true) throw new Error("A step yielded in a burst");
+    return value;
+  } finally {
+    bursting = outer;
+  }
+}
+
 /** Makes a call that steps can make with `yield*`. */
 export function step<Args extends readonly unknown[], T>(
   now: (...args: Args) => T,
   later: (...args: Args) => Promise<T>,
 ): (...args: Args) => Steps<T> {
   return function* (...args) {
+    if (bursting) return now(...args);
     return (yield { now: () => now(...args), later: () => later(...args) }) as T;
   };
 }

@@ -6,7 +6,7 @@ import type { Steps } from "./steps.ts";
 
 /** A file that is being written under a temporary name, in the folder where it will appear. */
 export interface Upload {
-  /** The folder, by a descriptor of the upload's own: it may be moved meanwhile. */
+  /** The folder, held: it may be moved meanwhile. */
   directory: Directory;
   readonly key: string;
   /** The name that the file will have. */
@@ -72,9 +72,13 @@ export class Uploads {
 
 /** A name in a directory, told apart by what it is and not by the path to it. */
 export function* uploadKey(directory: Directory, name: string): Steps<string> {
-  const { fd } = directory;
-  const { dev, ino } = yield* fd === undefined ? calls.statExactly(entryPath(directory, ".")) : calls.fstatExactly(fd);
-  return `${dev}:${ino}/${name}`;
+  if (directory.identity === undefined) {
+    const { fd } = directory;
+    const stats = fd === undefined ? calls.statExactly(entryPath(directory, ".")) : calls.fstatExactly(fd);
+    const { dev, ino } = yield* stats;
+    directory.identity = `${dev}:${ino}`;
+  }
+  return `${directory.identity}/${name}`;
 }
 
 /** How the kernel reaches an upload's temporary. */

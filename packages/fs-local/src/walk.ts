@@ -1,7 +1,8 @@
 import type { Stats } from "node:fs";
-import { namesOf, SftpError, textFromBytes, type SftpPath } from "@sluice/core";
+import { baseName, namesOf, parentOf, SftpError, textFromBytes, type SftpPath } from "@sluice/core";
 import * as calls from "./calls.ts";
-import { entryPath, type Directory, type HostPath } from "./containment.ts";
+import { entryPath, hold, type Directory, type HostPath } from "./containment.ts";
+import { recall, remember } from "./recent.ts";
 import type { Steps } from "./steps.ts";
 import { isReserved } from "./temporary.ts";
 import type { Tree } from "./tree.ts";
@@ -55,6 +56,12 @@ export function* look(tree: Tree, path: SftpPath, follow: boolean): Steps<Omit<P
 }
 
 function* resolve(tree: Tree, path: SftpPath, follow: boolean, held: Directory[]): Steps<Place> {
+  const near = yield* nearby(tree, path, held);
+  if (near !== undefined) {
+    if (!follow || near.stats?.isSymbolicLink() !== true) return near;
+    // A link may lead above this directory, and what is above is not held.
+    for (const directory of held.splice(0)) yield* tree.containment.leave(directory);
+  }
   const { containment } = tree;
   const ahead = namesOf(path).reverse();
   const names: string[] = [];
@@ -62,7 +69,7 @@ function* resolve(tree: Tree, path: SftpPath, follow: boolean, held: Directory[]
   for (let steps = 0; steps < maxSteps; steps++) {
     const directory = held.at(-1) ?? tree.root;
     const name = ahead.pop();
-    if (name === undefined) return yield* placeAt(tree, directory, ".", names);
+    if (name === undefined) return yield* placeAt(tree, directory, ".", pathOf(names));
     if (name === "..") {
       const left = held.pop();
       names.pop();
@@ -72,7 +79,8 @@ function* resolve(tree: Tree, path: SftpPath, follow: boolean, held: Directory[]
     if (isReserved(name)) throw new SftpError("noSuchFile");
     if (!containment.allows(name)) throw new SftpError("invalidFilename");
     if (ahead.length === 0) {
-      const place = yield* placeAt(tree, directory, name, names);
+      const place = yield* placeAt(tree, directory, name, pathOf([...names, name]));
+      if (hops === 0 && held.length > 0 && tree.driver.bursts) remember(tree, parentOf(path), directory);
       if (!follow || place.stats?.isSymbolicLink() !== true) return place;
     } else {
       const next = yield* containment.enter(directory, name);
@@ -95,9 +103,22 @@ function* resolve(tree: Tree, path: SftpPath, follow: boolean, held: Directory[]
   throw new SftpError("linkLoop", "The path is too long once its links are followed");
 }
 
-function* placeAt(tree: Tree, directory: Directory, name: string, above: readonly string[]): Steps<Place> {
+/** The place of a path into the directory that was just walked to. */
+function* nearby(tree: Tree, path: SftpPath, held: Directory[]): Steps<Place | undefined> {
+  const directory = recall(tree, parentOf(path));
+  if (directory === undefined) return undefined;
+  const name = baseName(path);
+  if (isReserved(name)) throw new SftpError("noSuchFile");
+  held.push(hold(directory));
+  return yield* placeAt(tree, directory, name, path);
+}
+
+function pathOf(names: readonly string[]): SftpPath {
+  return `/${names.join("/")}` as SftpPath;
+}
+
+function* placeAt(tree: Tree, directory: Directory, name: string, path: SftpPath): Steps<Place> {
   const slot = entryPath(directory, name);
-  const path = (name === "." ? `/${above.join("/")}` : `/${[...above, name].join("/")}`) as SftpPath;
   const stats = yield* calls.lstat(slot);
   if (stats === undefined) {
     const upload = yield* tree.uploads.find(directory, name);

@@ -1,3 +1,4 @@
+import { fromNodeError } from "@sluice/core";
 import { burst, type Driver } from "../src/driver.ts";
 import type { Call, Steps } from "../src/steps.ts";
 
@@ -5,25 +6,29 @@ import type { Call, Steps } from "../src/steps.ts";
 export function watchedDriver(make: (call: Call) => unknown): Driver {
   return {
     bursts: false,
-    run: (steps) => burst.run(() => watched(steps(), make)),
+    run: async (steps) => {
+      try {
+        return watched(steps(), make);
+      } catch (error) {
+        throw fromNodeError(error);
+      }
+    },
     io: (call) => burst.io(call),
   };
 }
 
-function* watched<T>(steps: Steps<T>, make: (call: Call) => unknown): Steps<T> {
+function watched<T>(steps: Steps<T>, make: (call: Call) => unknown): T {
   let state = steps.next();
   while (state.done !== true) {
     const { value } = state;
-    const calls = Array.isArray(value) ? (value as readonly Call[]) : [value as Call];
+    let results: unknown[];
     try {
-      const results = (yield calls.map((call) => ({
-        now: () => make(call),
-        later: () => call.later(),
-      }))) as unknown[];
-      state = steps.next(Array.isArray(value) ? results : results[0]);
+      results = (Array.isArray(value) ? (value as readonly Call[]) : [value as Call]).map(make);
     } catch (error) {
       state = steps.throw(error);
+      continue;
     }
+    state = steps.next(Array.isArray(value) ? results : results[0]);
   }
   return state.value;
 }
