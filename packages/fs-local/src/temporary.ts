@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from "node:crypto";
+import { createHash, randomUUID } from "node:crypto";
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 
@@ -8,7 +8,7 @@ import { hostname } from "node:os";
  * <machine>  16 hex digits: boot and PID namespace. It differs after a reboot, on another host and in another container.
  * <pid>      the process that makes the upload
  * <start>    when that process started, so that a later process with the same number is not taken for it
- * <random>   128 bits
+ * <random>   122 bits, by a call that is not asked of the system each time
  *
  * A temporary of this machine is abandoned exactly when its process is gone. Of another machine nobody here can tell, so age
  * decides.
@@ -25,7 +25,7 @@ export function isReserved(name: string): boolean {
 
 /** A name that no other upload has. */
 export function temporaryName(): string {
-  return `${prefix}${machine()}-${process.pid}-${ownStart()}-${randomBytes(16).toString("hex")}`;
+  return `${prefix}${machine()}-${process.pid}-${ownStart()}-${randomUUID().replaceAll("-", "")}`;
 }
 
 /** Whether the upload that a temporary belonged to has died. `changedMs` is its last change (ctime). */
