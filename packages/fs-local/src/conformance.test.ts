@@ -1,3 +1,4 @@
+import { setImmediate } from "node:timers/promises";
 import { fileSystemSuite, runSuite } from "@sluice/testing";
 import { describe, it } from "vitest";
 import { descriptorsUnder, makeGround, variants, type Variant } from "../test/fixture.ts";
@@ -75,7 +76,11 @@ function hold(
       const ground = await makeGround(variant, options);
       return {
         fs: ground.fs,
-        held: () => descriptorsUnder(ground.base).length,
+        held: async () => {
+          // The directory that was walked to last is held until the turn is over.
+          await setImmediate();
+          return descriptorsUnder(ground.base).length;
+        },
         close: () => ground.cleanUp(),
       };
     },
