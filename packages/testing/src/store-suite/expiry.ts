@@ -1,6 +1,12 @@
 import assert from "node:assert/strict";
 import { entriesOf, keysOf, long, short, untilExpired, type Case } from "./case.ts";
 
+/** Does what has to be done before something expires, and again where the machine was too busy for that. */
+async function inTime(steps: () => Promise<boolean>): Promise<void> {
+  for (let round = 0; round < 50; round++) if (await steps()) return;
+  assert.fail("What was set a moment ago is never there");
+}
+
 /** What has expired is not there. */
 export const expiring: readonly Case[] = [
   {
@@ -33,9 +39,11 @@ export const expiring: readonly Case[] = [
     name: "expiry: later additions do not prolong a counter",
     async check(subject) {
       const { store } = subject;
-      await store.add("suite/n", 1, { ttlMs: short });
-      await store.add("suite/n", 1, { ttlMs: long });
-      await store.add("suite/n", 1);
+      await inTime(async () => {
+        await store.delete("suite/n");
+        await store.add("suite/n", 1, { ttlMs: short });
+        return (await store.add("suite/n", 1, { ttlMs: long })) === 2 && (await store.add("suite/n", 1)) === 3;
+      });
       await store.add("suite/ever", 1);
       await store.add("suite/ever", 1, { ttlMs: short });
       await untilExpired(subject);
@@ -48,10 +56,13 @@ export const expiring: readonly Case[] = [
     name: "expiry: set and compareAndSet put theirs in place of the old one",
     async check(subject) {
       const { store } = subject;
-      for (const key of ["suite/set", "suite/cas"]) await store.set(key, "1", { ttlMs: short });
+      await store.set("suite/set", "1", { ttlMs: short });
       for (const key of ["suite/shorter", "suite/ever"]) await store.set(key, "1", { ttlMs: long });
       await store.set("suite/set", "2", { ttlMs: long });
-      await store.compareAndSet("suite/cas", "1", "2");
+      await inTime(async () => {
+        await store.set("suite/cas", "1", { ttlMs: short });
+        return store.compareAndSet("suite/cas", "1", "2");
+      });
       await store.set("suite/shorter", "2", { ttlMs: short });
       await store.compareAndSet("suite/ever", "no", "3", { ttlMs: short });
       await untilExpired(subject);
