@@ -1,6 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { createServer as createTcp, type AddressInfo, type Server, type Socket } from "node:net";
+import { createServer as createHttps } from "node:https";
 import { createServer as createTls } from "node:tls";
 import { join } from "node:path";
 import { audit, type SinkOptions } from "@sluice/audit";
@@ -103,14 +104,19 @@ describe.skipIf(withoutOpenssl !== undefined)(
   `over TLS${withoutOpenssl === undefined ? "" : ` (cannot run: ${withoutOpenssl})`}`,
   () => {
     /** A certificate for a name, signed by itself. */
-    function certificate(name: string): { readonly cert: Buffer; readonly key: Buffer; readonly file: string } {
+    function certificate(name: string): {
+      readonly cert: Buffer;
+      readonly key: Buffer;
+      readonly file: string;
+      readonly keyFile: string;
+    } {
       const directory = scratch();
       const [cert, key] = [join(directory, "cert.pem"), join(directory, "key.pem")];
       const curve = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2".split(" ");
       const names = ["-subj", `/CN=${name}`, "-addext", `subjectAltName=DNS:${name}`];
       const made = spawnSync("openssl", [...curve, ...names, "-keyout", key, "-out", cert]);
       expect(made.status).toBe(0);
-      return { cert: readFileSync(cert), key: readFileSync(key), file: cert };
+      return { cert: readFileSync(cert), key: readFileSync(key), file: cert, keyFile: key };
     }
 
     it("a syslog server with the right name and authority gets the records", async () => {
@@ -137,6 +143,73 @@ describe.skipIf(withoutOpenssl !== undefined)(
       const { fields } = await server.log.waitFor(({ message }) => message === "An audit sink does not take records");
       expect(fields["reason"]).toMatch(/altnames|self-signed/);
       expect(receiver.messages()).toEqual([]);
+    });
+
+    it("a syslog server that asks for a certificate gets the records of whom it knows, and of nobody else", async () => {
+      const { cert, key, file: caFile } = certificate("logs.example");
+      const [own, other] = [certificate("sluice.example"), certificate("sluice.example")];
+      const receiver = await listening(
+        createTls({ cert, key, ca: own.cert, requestCert: true, rejectUnauthorized: true }),
+      );
+      const syslog = { type: "syslog", host: "127.0.0.1", port: receiver.port } as const;
+      const tls = (mine: typeof own) => ({
+        caFile,
+        serverName: "logs.example",
+        certFile: mine.file,
+        keyFile: mine.keyFile,
+      });
+      const stranger = await served({ ...syslog, tls: tls(other) });
+      await stranger.log.waitFor(({ message }) => message === "An audit sink does not take records");
+      await stranger.close();
+      const nobody = await served({ ...syslog, tls: { caFile, serverName: "logs.example" } });
+      await nobody.log.waitFor(({ message }) => message === "An audit sink does not take records");
+      await nobody.close();
+      expect(receiver.messages()).toEqual([]);
+      const server = await served({ ...syslog, tls: tls(own) });
+      await server.connect();
+      await server.close();
+      await expect.poll(() => receiver.messages().map(recordOf)).toEqual(recordsIn(server.file));
+    });
+
+    it("files that cannot be read are a mistake that is told at the start", async () => {
+      const sinks: SinkOptions[] = [
+        { type: "syslog", host: "127.0.0.1", port: 1, tls: { caFile: "/nowhere/ca.pem" } },
+        { type: "syslog", host: "127.0.0.1", port: 1, tls: { certFile: "/nowhere/cert.pem" } },
+        { type: "webhook", url: "https://127.0.0.1/", caFile: "/nowhere/ca.pem" },
+      ];
+      for (const sink of sinks) await expect(served(sink)).rejects.toThrow(/Audit sink \w+: .*nowhere/);
+    });
+
+    it("a webhook with the right name and authority gets the records, and another one nothing", async () => {
+      const { cert, key, file: caFile } = certificate("localhost");
+      const posted: unknown[] = [];
+      const receiver = createHttps({ cert, key }, (request, response) => {
+        const pieces: Buffer[] = [];
+        request.on("data", (piece: Buffer) => pieces.push(piece));
+        request.on("end", () => {
+          posted.push(...(JSON.parse(Buffer.concat(pieces).toString()) as unknown[]));
+          response.writeHead(204).end();
+        });
+      });
+      await new Promise<void>((resolve) => receiver.listen(0, "127.0.0.1", resolve));
+      onTestFinished(() => void receiver.close());
+      const { port } = receiver.address() as AddressInfo;
+      for (const [host, authority] of [
+        ["localhost", certificate("localhost").file],
+        ["127.0.0.1", caFile],
+      ]) {
+        const refusing = await served({ type: "webhook", url: `https://${host}:${port}/in`, caFile: authority! });
+        const { fields } = await refusing.log.waitFor(
+          ({ message }) => message === "An audit sink does not take records",
+        );
+        expect(fields["reason"]).toMatch(/altnames|self-signed|unable to verify/);
+        await refusing.close();
+      }
+      expect(posted).toEqual([]);
+      const server = await served({ type: "webhook", url: `https://localhost:${port}/in`, caFile });
+      await server.connect();
+      await server.close();
+      expect(posted).toEqual(recordsIn(server.file));
     });
   },
 );

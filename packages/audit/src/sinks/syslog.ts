@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { connect as connectTcp, isIP, type Socket } from "node:net";
-import { connect as connectTls } from "node:tls";
+import { connect as connectTls, TLSSocket } from "node:tls";
 import type { AuditRecord } from "../record.ts";
 import { lineOf, type Format } from "./format.ts";
 import type { Entry, Sink } from "./sink.ts";
@@ -21,6 +21,8 @@ export interface SyslogOptions {
 
 const connectMs = 10_000;
 const writeMs = 30_000;
+/** How long the other end may take to refuse a certificate. */
+const acceptMs = 1000;
 const maxSequenceId = 2_147_483_647;
 
 /** Sends records to a syslog server: RFC 5424, counted octets (RFC 6587, section 3.4.1), over TCP or TLS (RFC 5425). */
@@ -32,6 +34,8 @@ export class SyslogSink implements Sink {
   constructor(options: SyslogOptions) {
     this.name = options.name;
     this.#options = options;
+    // Read for each connection, as certificates are renewed; that they can be read is known at the start.
+    if (options.tls !== false) tlsOptions(options.host, options.tls);
   }
 
   async deliver(entries: readonly Entry[], signal: AbortSignal): Promise<void> {
@@ -61,17 +65,34 @@ export class SyslogSink implements Sink {
       const abort = (): void => void socket.destroy(new Error("the server is closing"));
       const timer = setTimeout(() => socket.destroy(new Error("the connection took too long")), connectMs);
       signal.addEventListener("abort", abort, { once: true });
+      let accepting: NodeJS.Timeout | undefined;
       const settle = (): void => {
         clearTimeout(timer);
+        clearTimeout(accepting);
         signal.removeEventListener("abort", abort);
       };
-      socket.once(tls === false ? "connect" : "secureConnect", () => {
+      const done = (): void => {
         settle();
         resolve(socket);
+      };
+      socket.once(tls === false ? "connect" : "secureConnect", () => {
+        if (!(socket instanceof TLSSocket) || socket.getProtocol() !== "TLSv1.3") {
+          done();
+          return;
+        }
+        // With TLS 1.3, the other end says whether it takes our certificate when our part is done (RFC 8446, section 2): what was sent by then would be lost
+        // without a word. The ticket of a session says that it does; not everybody sends one.
+        accepting = setTimeout(done, acceptMs);
+        // What is written while Node still reads the ticket never leaves.
+        socket.once("session", () => setImmediate(done));
       });
       socket.once("error", (error) => {
         settle();
         reject(error);
+      });
+      socket.once("close", () => {
+        settle();
+        reject(new Error("the other end closed the connection"));
       });
       // A syslog server says nothing; that it leaves is noticed only while it is read from.
       socket.resume();
