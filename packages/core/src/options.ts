@@ -26,7 +26,8 @@ export interface Limits {
   readonly authRequests: number;
   /**
    * A refused attempt is answered after a whole number of these steps, at least one, so that the time does not tell a user's name from one that
-   * nobody has. More than a password's check takes; refused queries for keys wait for steps of a tenth. @default 500
+   * nobody has. More than a password's check takes; refused queries for keys, and questions until a factor is proven, wait for steps of a
+   * tenth. @default 500
    */
   readonly authRefusalMs: number;
   /** Failed passwords and codes for one user from one source; more are refused unseen. @default 10 */
