@@ -48,6 +48,17 @@ test("every program in the documentation is one that the compiler takes", async 
   ).toBe("");
 });
 
+test("what a program of a package imports is in the line that installs the package, or comes with it", () => {
+  for (const page of pages.filter((path) => path.startsWith(join(root, "packages")))) {
+    const manifest = JSON.parse(readFileSync(join(dirname(page), "package.json"), "utf8")) as Record<string, object>;
+    const installed = /^npm install (.*)$/m.exec(readFileSync(page, "utf8"))?.[1]?.split(/\s+/) ?? [];
+    const had = [...installed, ...Object.keys(manifest["dependencies"] ?? {})];
+    const imported = programsOf(page).flatMap((code) => [...code.matchAll(/from "((?:@[^/"]+\/)?[^/".:][^/"]*)/g)]);
+    const wanted = imported.map(([, name = ""]) => name).filter((name) => !name.startsWith("node:"));
+    expect(had, relative(root, page)).toEqual(expect.arrayContaining(wanted));
+  }
+});
+
 test("every link in the documentation leads to a file, and to a heading where it names one", () => {
   const broken = pages.flatMap((page) => {
     const links = readFileSync(page, "utf8")
