@@ -1,10 +1,13 @@
 import { token, type Connection, type Session, type Token } from "@sluice/core";
 
+import { fieldsOf } from "./line.ts";
+import { common } from "./record.ts";
+
 /** What one session did, until its record is written. */
 export class Account {
   readonly session: Session;
-  /** The same in every record of the session. */
-  readonly who: Record<string, unknown>;
+  /** The same in every record of the session, in JSON. */
+  readonly who: string;
   /** `seq` of the intent, in strict mode. */
   intent: number | undefined;
   /** Files that are open now. */
@@ -19,15 +22,15 @@ export class Account {
 
   constructor(session: Session) {
     this.session = session;
-    this.who = { ...peerOf(session.connection, session.user.name), session: session.id };
+    this.who = fieldsOf({ ...peerOf(session.connection, session.user.name), session: session.id });
   }
 
   /** The session as a record's fields. */
-  describe(): Record<string, unknown> {
+  describe(): Record<PropertyKey, unknown> {
     const { session, files, bytesRead, bytesWritten, changes, refusals } = this;
     const reason: unknown = session.signal.reason;
     return {
-      ...this.who,
+      [common]: this.who,
       ...(this.intent === undefined ? {} : { intent: this.intent }),
       reason: reason instanceof Error ? reason.message : "The server was closed",
       openedAt: session.openedAt.toISOString(),

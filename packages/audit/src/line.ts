@@ -1,5 +1,5 @@
 import { hash } from "node:crypto";
-import { recordTypes, recordVersion, type AuditRecord, type RecordBody } from "./record.ts";
+import { common, recordTypes, recordVersion, type AuditRecord, type RecordBody } from "./record.ts";
 
 /** What the first record of a log names as the hash before it. */
 export const noHash: string = "0".repeat(64);
@@ -19,10 +19,24 @@ export interface Sealed {
 
 /** Numbers, dates and chains a record. */
 export function seal(body: RecordBody, seq: number, time: string, prev: string): Sealed {
-  const fields = visible(JSON.stringify(body)).slice(1, -1);
+  const fields = withCommon(body);
   const text = `{"v":${recordVersion},"seq":${seq},"time":"${time}",${fields},"prev":"${prev}"`;
   const digest = hash("sha256", text, "hex");
   return { line: `${text}${hashMark}${digest}"}\n`, hash: digest };
+}
+
+/** Fields as they stand in a record, without the braces around them. */
+export function fieldsOf(fields: object): string {
+  return visible(JSON.stringify(fields)).slice(1, -1);
+}
+
+/** The same of a record's body, with the fields that it has in common with others behind its type and outcome. */
+function withCommon(body: RecordBody): string {
+  const own = fieldsOf(body);
+  const { type, outcome, [common]: rendered } = body;
+  if (rendered === undefined) return own;
+  const head = `"type":"${type}"${outcome === undefined ? "" : `,"outcome":"${outcome}"`}`;
+  return own.startsWith(head) ? `${head},${rendered}${own.slice(head.length)}` : `${rendered},${own}`;
 }
 
 /**

@@ -4,6 +4,7 @@ import { SetupError } from "@sluice/core";
 import { Appender } from "./appender.ts";
 import { Archive, type ArchiveOptions } from "./archive.ts";
 import { beside, rotatedName } from "./catalog.ts";
+import { Clock } from "./clock.ts";
 import { Committer } from "./committer.ts";
 import { loadSigningKey, signCheckpoint, type SigningKey } from "./key.ts";
 import { seal } from "./line.ts";
@@ -66,6 +67,7 @@ export class AuditLog {
   readonly #watchers = new Set<() => void>();
   readonly #committer = new Committer((error) => this.#fail(error, 0));
   readonly #timer: NodeJS.Timeout;
+  readonly #clock = new Clock();
   #appender: Appender | undefined;
   #head: Head;
   /** The last record that the kernel has. */
@@ -201,7 +203,7 @@ export class AuditLog {
     await this.#lock.release();
   }
 
-  #put(body: RecordBody, time = new Date().toISOString()): number {
+  #put(body: RecordBody, time = this.#clock.now()): number {
     const seq = this.#head.seq + 1;
     const { line, hash } = seal(body, seq, time, this.#head.hash);
     this.#sinceCheckpoint += 1;

@@ -229,9 +229,13 @@ export interface AuditRecord extends RecordHead {
   readonly [field: string]: unknown;
 }
 
+/** Fields that are the same in many records, already in JSON: they stand after type and outcome. */
+export const common: unique symbol = Symbol("common");
+
 /** A record before it is numbered, dated and chained. */
 export interface RecordBody {
   readonly type: RecordType;
   readonly outcome?: string;
+  readonly [common]?: string;
   readonly [field: string]: unknown;
 }

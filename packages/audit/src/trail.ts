@@ -12,7 +12,7 @@ import { Account, AccountState, FactorsState, peerOf } from "./account.ts";
 import { changing, isChange, misses, onOpenFile } from "./changes.ts";
 import type { Recorder } from "./recorder.ts";
 import { bounded, byRule, endingOf, endingOfError, type Ending } from "./refusal.ts";
-import type { RecordBody } from "./record.ts";
+import { common, type RecordBody } from "./record.ts";
 import { Budget } from "./sequence.ts";
 import { subjectOf } from "./subject.ts";
 import { Transfer, TransferState, withoutOutcome, type Hashing } from "./transfer.ts";
@@ -99,7 +99,11 @@ export class Trail {
     host.beforeLogin(() => this.#check());
     host.onSession(async (session) => {
       const account = this.#account(session);
-      account.intent = await this.#log.commit({ type: "intent", ...account.who, op: "session" });
+      account.intent = await this.#log.commit({
+        type: "intent",
+        [common]: account.who,
+        op: "session",
+      });
     });
     host.before([...onOpenFile], () => this.#check());
     host.use([...changing], async (ctx, next) => {
@@ -216,7 +220,7 @@ export class Trail {
     return {
       type: "transfer",
       outcome: ending.outcome === "ok" ? outcome : outcome === "aborted" ? "aborted" : "refused",
-      ...this.#account(ctx.session).who,
+      [common]: this.#account(ctx.session).who,
       ...(transfer?.intent === undefined ? {} : { intent: transfer.intent }),
       ...transfer?.describe(),
       ...withoutOutcome(ending),
@@ -241,7 +245,7 @@ export class Trail {
     return {
       type: "operation",
       outcome: ending.outcome,
-      ...this.#account(ctx.session).who,
+      [common]: this.#account(ctx.session).who,
       ...(intent === undefined ? {} : { intent }),
       op: ctx.op,
       ...subjectOf(ctx),
@@ -259,7 +263,7 @@ export class Trail {
   }
 
   async #announce(ctx: Context, subject: Record<string, unknown>): Promise<number> {
-    return this.#held({ type: "intent", ...this.#account(ctx.session).who, op: ctx.op, ...subject });
+    return this.#held({ type: "intent", [common]: this.#account(ctx.session).who, op: ctx.op, ...subject });
   }
 
   async #conclude(ctx: Context, ending: Ending, intent: number, start: number): Promise<void> {
