@@ -26,7 +26,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openEnvironment } from "./environment.ts";
 import { openStore } from "./lmdb-store.ts";
 import { lmdbStore, type LmdbStoreOptions } from "./lmdb.ts";
-import { networkFileSystem } from "./location.ts";
+import { findLocation, networkFileSystem } from "./location.ts";
 import { encodeRecord, entryKey, formatKey } from "./record.ts";
 
 let folder: string;
@@ -128,6 +128,16 @@ describe("the store of a server", () => {
 });
 
 describe("a store that cannot be opened is told at the start:", () => {
+  it("a folder that is a file, also where the server is only rehearsed", async () => {
+    writeFileSync(join(folder, "deep"), "");
+    for (const of of [join(folder, "deep"), path]) {
+      expect(() => findLocation(of)).toThrow(
+        /store's folder .* cannot be used \(ENOTDIR\): name a folder that this user may write to/,
+      );
+    }
+    expect(findLocation(join(folder, "nowhere"))).toBeUndefined();
+  });
+
   it("a folder that cannot be made", async () => {
     writeFileSync(join(folder, "deep"), "");
     expect(await refused()).toMatch(

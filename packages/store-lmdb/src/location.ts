@@ -72,8 +72,13 @@ export function prepareLocation(folder: string, log: Logger): Location {
 /** Checks what is there, and makes nothing. @returns nothing where there is no store yet @throws SetupError as `prepareLocation` */
 export function findLocation(folder: string): Location | undefined {
   const file = join(folder, "store.mdb");
-  // LMDB would make its lock file, for everybody.
-  if ([file, `${file}-lock`].some((path) => statSync(path, { throwIfNoEntry: false }) === undefined)) return undefined;
+  try {
+    // LMDB would make its lock file, for everybody.
+    const needed = [folder, file, `${file}-lock`];
+    if (needed.some((path) => statSync(path, { throwIfNoEntry: false }) === undefined)) return undefined;
+  } catch (error) {
+    throw failed(error, `The store's folder ${folder} cannot be used`);
+  }
   checkFolder(folder);
   return { file, bytes: checkFile(file).size };
 }
