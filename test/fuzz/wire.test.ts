@@ -69,11 +69,12 @@ describe("what was changed at random does no harm", () => {
     () =>
       target.attack(
         async () => {
-          const count = await rounds("wire before the login", (random) =>
-            inParallel(random, async (own) => beforeLogin(own)),
-          );
+          const count = await rounds("wire before the login", async (random) => {
+            await inParallel(random, async (own) => beforeLogin(own));
+            // What waits for its decision is held by whoever decides, which is the target's own method.
+            await target.release();
+          });
           expect(count).toBeGreaterThan(0);
-          await target.release();
         },
         { growth },
       ),
