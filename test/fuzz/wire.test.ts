@@ -28,7 +28,8 @@ beforeAll(async () => {
 });
 afterAll(() => target?.stop());
 
-const growth = 128 * 1024 * 1024;
+/** Where the memory stays when thousands of connections come and go: 140 MiB above the beginning on Node 20, 180 on Node 24, which collects later. */
+const growth = 256 * 1024 * 1024;
 const peersAtOnce = 4;
 
 /** Resolves when the server has taken what was sent: it answers, or it has ended the connection. */
