@@ -109,7 +109,9 @@ function failuresOf(record: AuditRecord): string {
   const failures = record["failures"] as Readonly<Record<string, unknown>> | undefined;
   if (typeof failures !== "object" || failures === null) return "";
   const { count, op, status, message = status } = failures;
-  return printable(`${String(count)} requests failed, first a ${String(op)}: ${String(message)}`);
+  // What the close was refused with stands behind it.
+  const why = message === record["message"] ? "" : `: ${String(message)}`;
+  return printable(`${String(count)} requests failed, first a ${String(op)}${why}`);
 }
 
 function pathsOf(text: (name: string) => string): string {
