@@ -27,7 +27,7 @@ import { defaultPenalties, readStartups, Sources } from "./sources.ts";
 import type { SshConnection, ConnectionSetup } from "./ssh-connection.ts";
 import { resolveAlgorithms, type AlgorithmLists } from "./ssh/algorithms.ts";
 import { checkGuard } from "./ssh/guard-check.ts";
-import { loadHostKey, type HostKey } from "./ssh/hostkey.ts";
+import { exposedKeyFiles, loadHostKey, type HostKey } from "./ssh/hostkey.ts";
 import { hybridKex } from "./ssh/hybrid.ts";
 import { postQuantumProblem } from "./ssh/post-quantum.ts";
 import { defaultRekeyLimits } from "./ssh/rekey-limits.ts";
@@ -239,6 +239,9 @@ class SluiceServer extends Host implements Server {
         );
       }
       this.#hostKeys = this.#options.hostKeys.map(loadHostKey);
+      for (const path of exposedKeyFiles(this.#options.hostKeys)) {
+        this.#rootLog.warn({ path }, "Other users may read this host key and pose as the server: chmod 600");
+      }
       checkOrder(this.#plugins);
       for (const plugin of this.#plugins) {
         const log = this.#rootLog.child({ plugin: plugin.name });

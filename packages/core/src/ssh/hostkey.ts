@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, statSync } from "node:fs";
 import { fingerprintOf } from "../auth/fingerprint.ts";
 import { SetupError } from "../errors.ts";
 import type { HostKeyInput } from "../options.ts";
@@ -28,6 +28,14 @@ export function loadHostKey(input: HostKeyInput): HostKey {
   if (key.type === "ssh-dss")
     throw new SetupError("ERR_SLUICE_HOST_KEY", `Host key ${name}: DSA keys are not supported`);
   return { parsed: key, ...describe(key) };
+}
+
+/** Files of host keys that other users of this machine may read or change: sshd would refuse them. None on Windows, which has other rights. */
+export function exposedKeyFiles(inputs: readonly HostKeyInput[]): string[] {
+  if (process.platform === "win32") return [];
+  return inputs
+    .flatMap((input) => (typeof input === "string" ? input : "path" in input ? input.path : []))
+    .filter((path) => (statSync(path, { throwIfNoEntry: false })?.mode ?? 0) & 0o077);
 }
 
 function describe(key: ParsedKey): HostKeyInfo {

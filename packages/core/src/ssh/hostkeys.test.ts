@@ -1,11 +1,11 @@
 import { generateKeyPairSync } from "node:crypto";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { fingerprintOf } from "../auth/fingerprint.ts";
 import { Writer } from "../protocol/writer.ts";
-import { loadHostKey } from "./hostkey.ts";
+import { exposedKeyFiles, loadHostKey } from "./hostkey.ts";
 import { generateHostKey, readHostKey, type GeneratedHostKey } from "./hostkeys.ts";
 import { utils } from "./ssh2.ts";
 
@@ -161,5 +161,19 @@ describe("readHostKey", () => {
     const [type, blob = ""] = info.publicKey.split(" ");
     expect(type).toBe("ssh-ed25519");
     expect(fingerprintOf(Buffer.from(blob, "base64"))).toBe(info.fingerprint);
+  });
+});
+
+describe("files of host keys", () => {
+  it.skipIf(process.platform === "win32")("are told where other users may read or change them", () => {
+    const [own, group, others] = ["own", "group", "others"].map((name) => file(name, key.privateKey)) as [
+      string,
+      string,
+      string,
+    ];
+    chmodSync(group, 0o640);
+    chmodSync(others, 0o602);
+    const text = { key: key.privateKey };
+    expect(exposedKeyFiles([own, group, { path: others }, text])).toEqual([group, others]);
   });
 });
