@@ -13,6 +13,7 @@ import { Host, type Registrations } from "./host.ts";
 import { Listener, type ListenAddress, type ListenOptions, type TcpAddress } from "./listener.ts";
 import { createLogger, type Logger, type LogOptions } from "./log.ts";
 import { memoryStore } from "./memory-store.ts";
+import { recordPenalties } from "./penalty-record.ts";
 import { Mounts } from "./mounts.ts";
 import { operationNames } from "./context.ts";
 import { handlers, type OperationTable } from "./operations/index.ts";
@@ -102,6 +103,7 @@ class SluiceServer extends Host implements Server {
   #hostKeys: readonly HostKey[] = [];
   #policy: Policy | undefined;
   #reception: Reception | undefined;
+  #endRecord: () => void = () => undefined;
 
   constructor(options: ServerOptions) {
     const limits = checkOptions(options);
@@ -263,7 +265,10 @@ class SluiceServer extends Host implements Server {
         this.#connections,
       );
       registered.shut = true;
-      if (!this.rehearsal) await registered.mounts.start(this.#rootLog);
+      if (!this.rehearsal) {
+        this.#endRecord = await recordPenalties(this.#sources, this.#services.get(Store), this.#rootLog);
+        await registered.mounts.start(this.#rootLog);
+      }
     } catch (error) {
       await closePlugins(registered, this.#services, this.#rootLog);
       throw error;
@@ -329,6 +334,7 @@ class SluiceServer extends Host implements Server {
     await this.#ready?.catch(() => undefined);
     this.#reception?.shut();
     await drain(this.#connections, graceMs);
+    this.#endRecord();
     await closePlugins(this.#registrations, this.#services, this.#rootLog);
   }
 }

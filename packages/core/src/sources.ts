@@ -77,6 +77,14 @@ export interface Place {
   leave(offence?: Offence): void;
 }
 
+/** What a source has collected. */
+export interface Penalty {
+  /** When it is over, in milliseconds since 1970. */
+  readonly until: number;
+  /** It was enough to be refused; else it only counts towards that. */
+  readonly active: boolean;
+}
+
 interface Count {
   total: number;
   unauthenticated: number;
@@ -93,13 +101,15 @@ export class Sources {
   readonly #allow: BlockList | undefined;
   readonly #deny: BlockList | undefined;
   readonly #counts = new Map<string, Count>();
-  readonly #penalties = new Map<string, { until: number; active: boolean }>();
+  readonly #penalties = new Map<string, Penalty>();
   readonly #random: () => number;
   readonly #now: () => number;
   /** When somebody has last logged in, by source. */
   readonly #logins = new Map<string, number>();
   readonly #crowd = new Crowd();
   #total = 0;
+  /** Told of every penalty. */
+  onPenalty: ((source: string, penalty: Penalty) => void) | undefined;
 
   constructor(limits: SourceLimits, random: () => number = Math.random, now: () => number = Date.now) {
     this.#limits = limits;
@@ -148,6 +158,14 @@ export class Sources {
     this.#total += 1;
     this.#crowd.add(waiting);
     return this.#place(key, count, waiting);
+  }
+
+  /** Takes up a penalty from before the start. */
+  restore(source: string, penalty: Penalty): void {
+    const { penalties } = this.#limits;
+    if (penalties === undefined || penalty.until <= this.#now() || this.#penalties.size >= remembered) return;
+    // The clock may have been set back meanwhile.
+    this.#penalties.set(source, { ...penalty, until: Math.min(penalty.until, this.#now() + penalties.maxMs) });
   }
 
   /** Sources that are counted or penalised now. */
@@ -218,6 +236,7 @@ export class Sources {
     // Set anew, so that the map's order is by the last offence.
     this.#penalties.delete(key);
     this.#penalties.set(key, { until, active });
+    this.onPenalty?.(key, { until, active });
     for (const [oldest, { until: end }] of this.#penalties) {
       if (this.#penalties.size <= remembered && end > now) break;
       this.#penalties.delete(oldest);
