@@ -41,6 +41,7 @@ export function sftpSamples(file: Uint8Array, directory: Uint8Array, id = 7): Bu
     extended("posix-rename@openssh.com", str("/fuzz/e"), str("/fuzz/a")),
     extended("hardlink@openssh.com", str("/fuzz/a"), str("/fuzz/h")),
     extended("statvfs@openssh.com", str("/")),
+    extended("space-available", str("/")),
     extended("fstatvfs@openssh.com", str(file)),
     extended("fsync@openssh.com", str(file)),
     extended("lsetstat@openssh.com", str("/fuzz/g"), attributes),

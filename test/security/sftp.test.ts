@@ -246,6 +246,7 @@ describe("a request", () => {
       extended("posix-rename@openssh.com", str("/fuzz/j"), str("/fuzz/k")),
       extended("hardlink@openssh.com", str("/fuzz/l"), str("/fuzz/m")),
       extended("statvfs@openssh.com", str("/")),
+      extended("space-available", str("/")),
       extended("fstatvfs@openssh.com", str(file)),
       extended("fsync@openssh.com", str(file)),
       extended("lsetstat@openssh.com", str("/fuzz/n"), attributes),
@@ -567,6 +568,7 @@ describe("an extension", () => {
     ["users-groups-by-id@openssh.com", [str(Buffer.alloc(3)), str(Buffer.alloc(5))]],
     ["users-groups-by-id@openssh.com", [str(Buffer.alloc(240_000)), str("")]],
     ["statvfs@openssh.com", [str("/../../../..")]],
+    ["space-available", [str("/../../../..")]],
     ["vendor-id", [str("a"), str("b"), str("c"), u64(1)]],
     ["check-file", [str("x"), str("sha256"), u64(0), u64(0), u32(0)]],
   ])("%s is answered, and shows nothing", (name, fields) =>
