@@ -103,12 +103,12 @@ describe("space-available", () => {
       });
     const client = await serve({ fs: Object.assign(createMemoryFileSystem(), { statfs }) });
     expect(await client.extended("space-available", asked)).toEqual(
-      Buffer.from([
-        ...[0, 0, 0, 0x30, 0, 0, 0, 0], // bytes-on-device
-        ...[0, 0, 0, 0x20, 0, 0, 0, 0], // unused-bytes-on-device
-        ...[0, 0, 0, 0x28, 0, 0, 0, 0], // bytes-available-to-user
-        ...[0, 0, 0, 0x18, 0, 0, 0, 0], // unused-bytes-available-to-user
-        ...[0, 0, 0x10, 0], // bytes-per-allocation-unit
+      Buffer.concat([
+        Buffer.from([0, 0, 0, 0x30, 0, 0, 0, 0]), // bytes-on-device
+        Buffer.from([0, 0, 0, 0x20, 0, 0, 0, 0]), // unused-bytes-on-device
+        Buffer.from([0, 0, 0, 0x28, 0, 0, 0, 0]), // bytes-available-to-user
+        Buffer.from([0, 0, 0, 0x18, 0, 0, 0, 0]), // unused-bytes-available-to-user
+        Buffer.from([0, 0, 0x10, 0]), // bytes-per-allocation-unit
       ]),
     );
   });
