@@ -75,7 +75,7 @@ describe.skipIf(!hasSlapd || !hasSftp)("the company's afternoon", () => {
     expect(refusals).toMatch(/open +refused +\/groups\/staff\/archive\/report.txt .*archives/);
     expect(refusals).toMatch(/upload +refused +\/invoice.com .*infected/);
     expect(transfers).toMatch(/alice@127.0.0.1 +upload +completed +\/groups\/finance\/report.txt/);
-    expect(transfers).toMatch(/film.mp4 .*first a write: Quota exceeded: no more bytes for folder \/groups\/staff/);
+    expect(transfers).toMatch(/film.mp4 .*first a write +Quota exceeded: no more bytes for folder \/groups\/staff/);
     expect(transfers).toMatch(/alice@127.0.0.1 +upload +aborted +\/slides.pdf/);
     expect(await readdir(folder)).not.toContainEqual(expect.stringContaining("sluice-company-"));
   });
