@@ -281,7 +281,7 @@ class SluiceServer extends Host implements Server {
     }
     if (!hasNativeCrypto) {
       this.#rootLog.warn(
-        "ssh2's native addon is missing: transfers are several times slower. Install a C++ compiler, allow ssh2's install script, and reinstall",
+        "ssh2's native addon is missing: transfers are several times slower. Install a C++ compiler, allow ssh2's install script, and reinstall; it cannot be built for Node 26 and later",
       );
     }
   }
