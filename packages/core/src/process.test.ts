@@ -62,6 +62,10 @@ describe("a process that serves", () => {
     },
   );
 
+  it("ends with a failure after such an error even where the program makes nothing of the exit code", async () => {
+    expect(await serve("careless").ended).toBe(1);
+  });
+
   it("ends at once at the second signal", async () => {
     const served = serve("stuck");
     await served.logged("Listening");

@@ -47,6 +47,8 @@ export async function runUntilSignal(server: Server, options: RunOptions = {}): 
   };
   const crashed = (error: unknown): void => {
     code = 1;
+    // For programs that do nothing with what this returns, too.
+    process.exitCode = 1;
     report(server, error);
     close(Math.min(graceMs, crashGraceMs));
   };

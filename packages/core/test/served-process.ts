@@ -16,12 +16,13 @@ const start = async (): Promise<void> => {
   if (fault === "start") throw new Error("It does not start");
   await server.listen({ host: "127.0.0.1", port: 0 });
   // Stands for what a plugin leaves running.
-  setInterval(() => undefined, 60_000);
+  if (fault !== "careless") setInterval(() => undefined, 60_000);
   const boom = new Error("boom");
-  if (fault === "throw")
+  if (fault === "throw" || fault === "careless")
     setTimeout(() => {
       throw boom;
     }, 0);
   if (fault === "reject") void Promise.reject(boom);
 };
-process.exitCode = await runUntilSignal(server, { start, closing: () => server.log.info("Closing") });
+const code = await runUntilSignal(server, { start, closing: () => server.log.info("Closing") });
+if (fault !== "careless") process.exitCode = code;
