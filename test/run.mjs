@@ -4,7 +4,7 @@
 import { spawn } from "node:child_process";
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const root = fileURLToPath(new URL("..", import.meta.url));
@@ -13,6 +13,7 @@ process.once("exit", () => rmSync(reports, { recursive: true, force: true }));
 
 const total = { passed: 0, failed: 0, skipped: 0 };
 const faults = [];
+const failures = [];
 const notRun = new Set();
 
 /** Longest that one step may take, in milliseconds; by then it hangs. */
@@ -94,6 +95,12 @@ function count(report) {
   total.passed += results.numPassedTests;
   total.failed += failed;
   total.skipped += results.numPendingTests + results.numTodoTests;
+  for (const { name, message } of broken) failures.push(`${relative(root, name)}\n${message}`);
+  for (const { name, assertionResults } of results.testResults) {
+    for (const { status, fullName, failureMessages } of assertionResults) {
+      if (status === "failed") failures.push([`${relative(root, name)}: ${fullName}`, ...failureMessages].join("\n"));
+    }
+  }
   for (const { ancestorTitles } of results.testResults.flatMap(({ assertionResults }) => assertionResults)) {
     for (const title of ancestorTitles) if (title.includes("(cannot run: ")) notRun.add(title);
   }
@@ -137,6 +144,8 @@ await suites("attacks without the addon", process.execPath, [
 ]);
 
 console.log();
+// Once more at the end, where it is found without reading everything before.
+for (const failure of failures) console.log(`${failure.slice(0, 2000).trimEnd()}\n`);
 for (const title of notRun) console.log(`Not run: ${title}`);
 if (faults.length > 0) console.log(`Failed: ${faults.join(", ")}`);
 const skipped = total.skipped > 0 ? `, ${total.skipped} skipped` : "";
