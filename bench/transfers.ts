@@ -11,17 +11,22 @@ import type { Workspace } from "./workspace.ts";
 export const largeFile = "large";
 const copy = "copy";
 
+/** A download that the client throws away, as a program does that only reads; one that it keeps in a file; an upload. */
+export const directions = ["down", "down, kept", "up"] as const;
+export type Direction = (typeof directions)[number];
+
 /** Downloads or uploads the large file once. What an earlier transfer left is removed first, and not timed. */
 export async function transfer(
   workspace: Workspace,
   peer: Peer,
-  direction: "down" | "up",
+  direction: Direction,
   cipher: string,
 ): ReturnType<typeof runSftp> {
-  const [target, command] =
-    direction === "down" ? [join(workspace.local, copy), "get"] : [join(workspace.served, copy), "put"];
+  const target = join(direction === "up" ? workspace.served : workspace.local, copy);
   rmSync(target, { force: true });
-  return runSftp(workspace, peer, [`${command} ${largeFile} ${copy}`], cipher);
+  const command = direction === "up" ? "put" : "get";
+  const to = direction === "down" ? "/dev/null" : copy;
+  return runSftp(workspace, peer, [`${command} ${largeFile} ${to}`], cipher);
 }
 
 /** Throughput and CPU time of one large file, down and up. */
@@ -32,15 +37,14 @@ export async function measureTransfers(
   figures: Figures,
   progress: (text: string) => void,
 ): Promise<void> {
-  const runs = options.ciphers.flatMap((cipher) =>
-    (["down", "up"] as const).map((direction) => ({ cipher, direction })),
-  );
-  // The round that is not timed: everything is warm after it, and has proven that it moves the right bytes.
+  const runs = options.ciphers.flatMap((cipher) => directions.map((direction) => ({ cipher, direction })));
+  // The round that is not timed: everything is warm after it, and what was kept has proven that the right bytes were moved.
   for (const { cipher, direction } of runs) {
     for (const peer of peers) {
       progress(`verify ${direction} ${cipher} ${peer.name}`);
       await transfer(workspace, peer, direction, cipher);
-      const at = direction === "down" ? workspace.local : workspace.served;
+      if (direction === "down") continue;
+      const at = direction === "up" ? workspace.served : workspace.local;
       execFileSync("cmp", [join(workspace.local, largeFile), join(at, copy)]);
     }
   }
