@@ -13,7 +13,8 @@ export type Footprint =
     }
   /**
    * Everything else runs in order of arrival, and waits for what is under way on the files that it names, by handle or by path: a client that
-   * sends a WRITE and then sets the file's times by path means them in this order.
+   * sends a WRITE and then sets the file's times by path means them in this order. What names a directory above a file does not wait: an open
+   * file is where it is, and a slow listing should hold no transfer up.
    */
   | {
       readonly kind: "ordered";
@@ -32,10 +33,12 @@ export interface Task {
   drop(): void;
 }
 
+type Open = OpenFile | OpenDirectory;
+
 interface Entry {
   readonly task: Task;
   /** Every file that it keeps others waiting on. */
-  readonly files: Set<OpenFile | OpenDirectory>;
+  readonly files: Open[];
   readonly dependents: Entry[];
   waitingFor: number;
 }
@@ -47,9 +50,12 @@ interface Entry {
 export class Scheduler {
   readonly #limits: { readonly requestsInFlight: number; readonly sessionBytes: number };
   readonly #onFinish: () => void;
-  readonly #onFile = new Map<OpenFile | OpenDirectory, Set<Entry>>();
-  /** Unfinished requests that name files by path. */
-  readonly #naming = new Set<Entry>();
+  /** Unfinished requests by the files that they keep others waiting on. */
+  readonly #onFile = new Map<Open, Set<Entry>>();
+  /** Those files by their paths. */
+  readonly #atPath = new Groups<SftpPath, Open>();
+  /** Unfinished requests by the paths that they name. */
+  readonly #naming = new Groups<SftpPath, Entry>();
   #lastOrdered: Entry | undefined;
   #count = 0;
   #bytes = 0;
@@ -73,24 +79,23 @@ export class Scheduler {
   }
 
   submit(task: Task): void {
-    const entry: Entry = { task, files: new Set(), dependents: [], waitingFor: 0 };
+    const entry: Entry = { task, files: [], dependents: [], waitingFor: 0 };
     this.#count += 1;
     this.#bytes += task.bytes;
     const { footprint } = task;
     if (footprint.kind === "range") {
-      this.#waitForConflicts(entry, footprint.file, footprint);
-      for (const other of this.#naming) {
-        if (!other.files.has(footprint.file) && names(other.task.footprint, footprint.file)) depend(entry, other);
-      }
+      const { file } = footprint;
+      this.#waitForConflicts(entry, file, footprint);
+      for (const other of this.#naming.of(file.path)) if (!other.files.includes(file)) depend(entry, other);
     } else {
       if (this.#lastOrdered !== undefined) depend(entry, this.#lastOrdered);
       this.#lastOrdered = entry;
       for (const file of footprint.files) this.#waitForConflicts(entry, file, footprint);
-      if (footprint.paths !== undefined) {
-        this.#naming.add(entry);
-        for (const file of this.#onFile.keys()) {
-          if (!entry.files.has(file) && names(footprint, file)) this.#waitForConflicts(entry, file, footprint);
+      for (const path of footprint.paths ?? []) {
+        for (const file of this.#atPath.of(path)) {
+          if (!entry.files.includes(file)) this.#waitForConflicts(entry, file, footprint);
         }
+        this.#naming.add(path, entry);
       }
     }
     if (entry.waitingFor === 0) this.#start(entry);
@@ -107,14 +112,17 @@ export class Scheduler {
     return new Promise((resolve) => this.#idle.push(resolve));
   }
 
-  #waitForConflicts(entry: Entry, file: OpenFile | OpenDirectory, footprint: Footprint): void {
+  #waitForConflicts(entry: Entry, file: Open, footprint: Footprint): void {
     let entries = this.#onFile.get(file);
-    if (entries === undefined) this.#onFile.set(file, (entries = new Set()));
+    if (entries === undefined) {
+      this.#onFile.set(file, (entries = new Set()));
+      this.#atPath.add(file.path, file);
+    }
     for (const other of entries) {
       if (other !== entry && conflicts(other.task.footprint, footprint)) depend(entry, other);
     }
     entries.add(entry);
-    entry.files.add(file);
+    entry.files.push(file);
   }
 
   #start(entry: Entry): void {
@@ -130,11 +138,13 @@ export class Scheduler {
     this.#count -= 1;
     this.#bytes -= entry.task.bytes;
     if (this.#lastOrdered === entry) this.#lastOrdered = undefined;
-    this.#naming.delete(entry);
+    const { footprint } = entry.task;
+    if (footprint.kind === "ordered") for (const path of footprint.paths ?? []) this.#naming.delete(path, entry);
     for (const file of entry.files) {
       const entries = this.#onFile.get(file);
-      entries?.delete(entry);
-      if (entries?.size === 0) this.#onFile.delete(file);
+      if (entries?.delete(entry) !== true || entries.size > 0) continue;
+      this.#onFile.delete(file);
+      this.#atPath.delete(file.path, file);
     }
     for (const dependent of entry.dependents) {
       dependent.waitingFor -= 1;
@@ -145,12 +155,27 @@ export class Scheduler {
   }
 }
 
-/**
- * Whether a request names a file by its path. What names a directory above it does not: an open file is where it is, and a slow listing should
- * hold no transfer up.
- */
-function names(footprint: Footprint, file: OpenFile | OpenDirectory): boolean {
-  return footprint.kind === "ordered" && footprint.paths?.includes(file.path) === true;
+/** Values by a key that several may have. */
+class Groups<K, V> {
+  readonly #groups = new Map<K, V[]>();
+
+  of(key: K): readonly V[] {
+    return this.#groups.get(key) ?? [];
+  }
+
+  add(key: K, value: V): void {
+    const group = this.#groups.get(key);
+    if (group === undefined) this.#groups.set(key, [value]);
+    else group.push(value);
+  }
+
+  delete(key: K, value: V): void {
+    const group = this.#groups.get(key);
+    const at = group?.indexOf(value) ?? -1;
+    if (group === undefined || at < 0) return;
+    if (group.length === 1) this.#groups.delete(key);
+    else group.splice(at, 1);
+  }
 }
 
 function depend(entry: Entry, on: Entry): void {

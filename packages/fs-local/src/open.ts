@@ -26,9 +26,8 @@ export function* open(tree: Tree, path: SftpPath, asked: OpenFlags, attributes: 
   if (flags.create) requireFreeName(path);
   for (let tries = 1; ; tries++) {
     try {
-      return yield* walk(tree, path, !(flags.create && flags.exclusive), (place) =>
-        openPlace(tree, place, flags, attributes),
-      );
+      const follow = !(flags.create && flags.exclusive);
+      return yield* walk(tree, path, follow, (place) => openPlace(tree, place, flags, attributes), !flags.create);
     } catch (error) {
       if (flags.exclusive || tries === maxTries || calls.errnoOf(error) !== "EEXIST") throw error;
     }
@@ -63,8 +62,7 @@ function* openPlace(tree: Tree, place: Place, flags: OpenFlags, attributes: Attr
 
 /** Pinned and looked at first, so that nothing but a regular file is ever opened: not even to find out what it is. */
 function* openExisting(tree: Tree, place: Place, flags: OpenFlags, changes: boolean = flags.write): Steps<number> {
-  const name = place.upload?.temporary ?? place.name;
-  const pin = yield* tree.containment.pin(place.directory, name);
+  const pin = place.pin ?? (yield* tree.containment.pin(place.directory, place.upload?.temporary ?? place.name));
   try {
     requireRegular(pin.stats);
     if (changes) requireOneName(tree, pin.stats);
@@ -77,7 +75,7 @@ function* openExisting(tree: Tree, place: Place, flags: OpenFlags, changes: bool
       return yield* calls.open(pin.path, writingOnly(access));
     }
   } finally {
-    yield* tree.containment.unpin(pin);
+    if (pin !== place.pin) yield* tree.containment.unpin(pin);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { Stats } from "node:fs";
 import { baseName, namesOf, parentOf, SftpError, textFromBytes, type SftpPath } from "@sluice/core";
 import * as calls from "./calls.ts";
-import { entryPath, hold, type Directory, type HostPath } from "./containment.ts";
+import { entryPath, hold, type Containment, type Directory, type HostPath, type Pin } from "./containment.ts";
 import { recall, remember } from "./recent.ts";
 import type { Steps } from "./steps.ts";
 import { isReserved } from "./temporary.ts";
@@ -20,6 +20,8 @@ export interface Place {
   readonly name: string;
   /** What has the name now; `undefined`: nothing. A link only where links were not to be followed. */
   readonly stats: Stats | undefined;
+  /** What has the name now, where the walk pins it. */
+  readonly pin: Pin | undefined;
   /** How the kernel reaches what has the name now. */
   readonly entry: HostPath;
   /** How the kernel reaches the name, to give it to something else. */
@@ -30,48 +32,80 @@ export interface Place {
   readonly path: SftpPath;
 }
 
+/** What a walk holds on to until its place is not used any more. */
+interface Held {
+  readonly directories: Directory[];
+  /** Whether what the path leads to is pinned, and by what. */
+  readonly pins: boolean;
+  pin: Pin | undefined;
+}
+
 /**
  * Walks to where `path` leads and uses the place while the directories on the way are held. A missing last name is no error.
  *
  * Links are resolved here and never by the kernel: a target's names are put in front of those still to go, `/` in front of a
  * target is the root of the tree, and `..` goes back one held directory and stops at the root.
+ *
+ * @param pins whether to pin what is there instead of looking at it: for what needs a pin, where something is there as a rule
  */
-export function* walk<T>(tree: Tree, path: SftpPath, follow: boolean, use: (place: Place) => Steps<T>): Steps<T> {
-  const held: Directory[] = [];
+export function* walk<T>(
+  tree: Tree,
+  path: SftpPath,
+  follow: boolean,
+  use: (place: Place) => Steps<T>,
+  pins: boolean = false,
+): Steps<T> {
+  const held: Held = { directories: [], pins, pin: undefined };
   try {
     return yield* use(yield* resolve(tree, path, follow, held));
   } finally {
-    for (const directory of held) yield* tree.containment.leave(directory);
+    yield* letGo(tree, held);
   }
 }
 
 /** Where `path` leads, when only to be looked at: by the time of the answer nothing is held any more. */
-export function* look(tree: Tree, path: SftpPath, follow: boolean): Steps<Omit<Place, "directory" | "entry" | "slot">> {
-  const held: Directory[] = [];
+export function* look(
+  tree: Tree,
+  path: SftpPath,
+  follow: boolean,
+): Steps<Omit<Place, "directory" | "entry" | "slot" | "pin">> {
+  const held: Held = { directories: [], pins: false, pin: undefined };
   try {
     return yield* resolve(tree, path, follow, held);
   } finally {
-    for (const directory of held) yield* tree.containment.leave(directory);
+    yield* letGo(tree, held);
   }
 }
 
-function* resolve(tree: Tree, path: SftpPath, follow: boolean, held: Directory[]): Steps<Place> {
+function* letGo({ containment }: Tree, held: Held): Steps<void> {
+  yield* unpin(containment, held);
+  for (const directory of held.directories.splice(0)) yield* containment.leave(directory);
+}
+
+function* unpin(containment: Containment, held: Held): Steps<void> {
+  const { pin } = held;
+  held.pin = undefined;
+  if (pin !== undefined) yield* containment.unpin(pin);
+}
+
+function* resolve(tree: Tree, path: SftpPath, follow: boolean, held: Held): Steps<Place> {
   const near = yield* nearby(tree, path, held);
   if (near !== undefined) {
     if (!follow || near.stats?.isSymbolicLink() !== true) return near;
     // A link may lead above this directory, and what is above is not held.
-    for (const directory of held.splice(0)) yield* tree.containment.leave(directory);
+    yield* letGo(tree, held);
   }
   const { containment } = tree;
+  const { directories } = held;
   const ahead = namesOf(path).reverse();
   const names: string[] = [];
   let hops = 0;
   for (let steps = 0; steps < maxSteps; steps++) {
-    const directory = held.at(-1) ?? tree.root;
+    const directory = directories.at(-1) ?? tree.root;
     const name = ahead.pop();
-    if (name === undefined) return yield* placeAt(tree, directory, ".", pathOf(names));
+    if (name === undefined) return yield* placeAt(tree, directory, ".", pathOf(names), held);
     if (name === "..") {
-      const left = held.pop();
+      const left = directories.pop();
       names.pop();
       if (left !== undefined) yield* containment.leave(left);
       continue;
@@ -79,13 +113,14 @@ function* resolve(tree: Tree, path: SftpPath, follow: boolean, held: Directory[]
     if (isReserved(name)) throw new SftpError("noSuchFile");
     if (!containment.allows(name)) throw new SftpError("invalidFilename");
     if (ahead.length === 0) {
-      const place = yield* placeAt(tree, directory, name, pathOf([...names, name]));
-      if (hops === 0 && held.length > 0 && tree.driver.bursts) remember(tree, parentOf(path), directory);
+      const place = yield* placeAt(tree, directory, name, pathOf([...names, name]), held);
+      if (hops === 0 && directories.length > 0 && tree.driver.bursts) remember(tree, parentOf(path), directory);
       if (!follow || place.stats?.isSymbolicLink() !== true) return place;
+      yield* unpin(containment, held);
     } else {
       const next = yield* containment.enter(directory, name);
       if (next !== undefined) {
-        held.push(next);
+        directories.push(next);
         names.push(name);
         continue;
       }
@@ -95,7 +130,7 @@ function* resolve(tree: Tree, path: SftpPath, follow: boolean, held: Directory[]
     if (++hops > maxHops) throw new SftpError("linkLoop");
     if (target.startsWith("/")) {
       names.length = 0;
-      for (const left of held.splice(0)) yield* containment.leave(left);
+      for (const left of directories.splice(0)) yield* containment.leave(left);
     }
     const targetNames = target.split("/").filter((part) => part !== "" && part !== ".");
     ahead.push(...targetNames.reverse());
@@ -104,30 +139,43 @@ function* resolve(tree: Tree, path: SftpPath, follow: boolean, held: Directory[]
 }
 
 /** The place of a path into the directory that was just walked to. */
-function* nearby(tree: Tree, path: SftpPath, held: Directory[]): Steps<Place | undefined> {
+function* nearby(tree: Tree, path: SftpPath, held: Held): Steps<Place | undefined> {
   const directory = recall(tree, parentOf(path));
   if (directory === undefined) return undefined;
   const name = baseName(path);
   if (isReserved(name)) throw new SftpError("noSuchFile");
-  held.push(hold(directory));
-  return yield* placeAt(tree, directory, name, path);
+  held.directories.push(hold(directory));
+  return yield* placeAt(tree, directory, name, path, held);
 }
 
 function pathOf(names: readonly string[]): SftpPath {
   return `/${names.join("/")}` as SftpPath;
 }
 
-function* placeAt(tree: Tree, directory: Directory, name: string, path: SftpPath): Steps<Place> {
+function* placeAt(tree: Tree, directory: Directory, name: string, path: SftpPath, held: Held): Steps<Place> {
   const slot = entryPath(directory, name);
-  const stats = yield* calls.lstat(slot);
+  const stats = yield* statsOf(tree, directory, name, held);
   if (stats === undefined) {
     const upload = yield* tree.uploads.find(directory, name);
     if (upload !== undefined) {
-      const entry = entryPath(directory, upload.temporary);
-      return { directory, name, stats: yield* calls.lstat(entry), entry, slot, upload, path };
+      const { temporary } = upload;
+      const entry = entryPath(directory, temporary);
+      const stats = yield* statsOf(tree, directory, temporary, held);
+      return { directory, name, stats, pin: held.pin, entry, slot, upload, path };
     }
   }
-  return { directory, name, stats, entry: slot, slot, upload: undefined, path };
+  return { directory, name, stats, pin: held.pin, entry: slot, slot, upload: undefined, path };
+}
+
+function* statsOf(tree: Tree, directory: Directory, name: string, held: Held): Steps<Stats | undefined> {
+  if (!held.pins) return yield* calls.lstat(entryPath(directory, name));
+  try {
+    held.pin = yield* tree.containment.pin(directory, name);
+    return held.pin.stats;
+  } catch (error) {
+    if (calls.errnoOf(error) === "ENOENT" || (SftpError.is(error) && error.status === "noSuchFile")) return undefined;
+    throw error;
+  }
 }
 
 function* linkTarget(directory: Directory, name: string): Steps<string> {

@@ -1,5 +1,6 @@
 import type { Duplex } from "node:stream";
 import type { Channel } from "../channel.ts";
+import { Gathering } from "./gathering.ts";
 import type { ServerChannel, Ssh2Protocol, Ssh2Window } from "./ssh2.ts";
 
 /** Bytes waiting, in the channel or in the socket, from which a client counts as one that does not read. */
@@ -24,10 +25,12 @@ export class SshChannel implements Channel {
   #paused = false;
   readonly #rekeying: () => boolean;
   readonly #ended: (channel: SshChannel) => void;
+  readonly #small: Gathering;
 
   /**
    * @param rekeying whether keys are being exchanged: nothing can be sent meanwhile
    * @param ended called when the session has ended the channel
+   * @param push makes what has been written leave now, and not at the end of the turn
    */
   constructor(
     stream: ServerChannel,
@@ -35,12 +38,14 @@ export class SshChannel implements Channel {
     protocol: Ssh2Protocol,
     rekeying: () => boolean,
     ended: (channel: SshChannel) => void,
+    push: () => void,
   ) {
     this.#protocol = protocol;
     this.#rekeying = rekeying;
     this.#ended = ended;
     this.#stream = stream;
     this.#socket = socket;
+    this.#small = new Gathering((bytes, sent) => this.#write(bytes, sent), push);
     stream.on("error", () => this.closed());
   }
 
@@ -86,6 +91,12 @@ export class SshChannel implements Channel {
   }
 
   send(bytes: Uint8Array, sent?: () => void): void {
+    if (this.#small.add(bytes, sent)) return;
+    this.#small.flush();
+    this.#write(bytes, sent);
+  }
+
+  #write(bytes: Uint8Array, sent?: () => void): void {
     if (!this.#writable) {
       sent?.();
       return;
@@ -114,6 +125,7 @@ export class SshChannel implements Channel {
 
   end(exitStatus: number): void {
     this.#ended(this);
+    this.#small.flush();
     if (!this.#writable) return;
     // What the peer does not take must not keep the channel open.
     const stuck = this.#stream.writableLength > 0 && exitStatus !== 0;
@@ -126,6 +138,7 @@ export class SshChannel implements Channel {
   /** The peer has closed the channel: it still may have sent requests, but reads no replies. */
   stopWriting(): void {
     this.#writable = false;
+    this.#small.flush();
     const pending = [...this.#pending];
     this.#pending.clear();
     for (const sent of pending) sent();

@@ -104,6 +104,12 @@ export class Outbound {
     });
   }
 
+  /** Makes what waits for the end of the turn leave now. */
+  push(): void {
+    this.#flush();
+    this.#socket.uncork();
+  }
+
   #flush(): void {
     const batch = this.#batch;
     const used = this.#used;

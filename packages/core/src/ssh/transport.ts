@@ -75,6 +75,7 @@ export class Transport {
   #client: Ssh2Connection | undefined;
   #guard: Guard | undefined;
   #rekey: RekeyWatch | undefined;
+  #outbound: Outbound | undefined;
   #openSessions = 0;
   /** Messages since the last rest. */
   #messages = 0;
@@ -201,7 +202,7 @@ export class Transport {
       this.#listener.failed(new Error("Encryption failed", { cause: error }));
       this.#socket.destroy();
     });
-    const outbound = new Outbound(protocol, this.#socket);
+    const outbound = (this.#outbound = new Outbound(protocol, this.#socket));
     const inbound = new Inbound(protocol, this.#socket, (channel, data) => {
       for (const open of this.#channels) if (open.id === channel) open.receive(data);
     });
@@ -296,6 +297,7 @@ export class Transport {
         internals(client)._protocol,
         () => this.#rekey?.active === true,
         (ended) => this.#channels.delete(ended),
+        () => this.#outbound?.push(),
       );
       this.#channels.add(channel);
       this.#listener.session(channel);
