@@ -91,6 +91,8 @@ export class Journal {
     try {
       return await work();
     } finally {
+      // Who counts must not find a change that is over, and with it what the books had of an open file before.
+      await this.filesChanged();
       await this.#tell(async () => {
         for (const { key } of this.#counted(subjects)) {
           for (const each of touched) await this.#touch(key, each);

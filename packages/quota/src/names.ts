@@ -52,13 +52,10 @@ async function removed(ctx: Context<"remove" | "rmdir">, next: Next, books: Book
     const counted = entry?.counted ?? (await amountAt(ctx.session.fs, path));
     const changes = new Changes();
     changes.take(subjects, counted);
-    await books.journal.around(subjects, [{ folder: parentOf(path), deep: false }], () =>
-      changes.around(books.ledger, books.log, next),
-    );
-    if (entry !== undefined) {
-      entry.counted = none;
-      await books.journal.filesChanged();
-    }
+    await books.journal.around(subjects, [{ folder: parentOf(path), deep: false }], async () => {
+      await changes.around(books.ledger, books.log, next);
+      if (entry !== undefined) entry.counted = none;
+    });
   });
 }
 
@@ -96,7 +93,6 @@ async function renamed(ctx: Context<"rename">, next: Next, books: Books): Promis
         const now = renamedPath(path, from, to);
         return { path: now, place: placeOf(now), keys: subjects.of(user, now).map(({ key }) => key) };
       });
-      await journal.filesChanged();
     });
   });
 }

@@ -105,19 +105,14 @@ async function closed(ctx: Context, file: OpenFile | OpenDirectory, next: Next, 
   file.state.delete(UploadOf);
   await books.files.alone([books.files.current(upload.entry).place], async () => {
     const entry = books.files.current(upload.entry);
-    try {
-      await settling(ctx, books, entry, upload.subjects, () => upload.held, next);
-    } finally {
-      books.files.leave(entry);
-      await books.journal.filesChanged();
-    }
+    await settling(ctx, books, entry, upload.subjects, () => upload.held, next);
   });
 }
 
-/** Has a change made, and brings the books into line with what is there then, whether it succeeded or not. */
+/** Has a change made, brings the books into line with what is there then, whether it succeeded or not, and leaves the file. */
 async function settling(
   { user, session, log }: Context,
-  { ledger, subjects, journal }: Books,
+  { ledger, files, subjects, journal }: Books,
   entry: OpenEntry,
   holders: readonly Subject[],
   held: () => Amount,
@@ -143,6 +138,7 @@ async function settling(
         await settleAll(ledger, owners, change, none);
         await settleAll(ledger, holders, none, held());
       }
+      files.leave(entry);
     }
   });
 }
@@ -175,13 +171,15 @@ async function changed(ctx: Context<"setstat">, next: Next, books: Books): Promi
       counted,
       subjects.map(({ key }) => key),
     );
+    const least = { bytes: Math.max(size - entry.counted.bytes, 0), files: 0 };
+    let bytes: number;
     try {
-      const least = { bytes: Math.max(size - entry.counted.bytes, 0), files: 0 };
-      const bytes = await reserveAll(books.ledger, subjects, least, 0, books.log);
-      await settling(ctx, books, entry, subjects, () => ({ bytes, files: 0 }), next);
-    } finally {
+      bytes = await reserveAll(books.ledger, subjects, least, 0, books.log);
+    } catch (error) {
       books.files.leave(entry);
       await books.journal.filesChanged();
+      throw error;
     }
+    await settling(ctx, books, entry, subjects, () => ({ bytes, files: 0 }), next);
   });
 }
