@@ -12,6 +12,7 @@ import { InteractiveSftp } from "./interactive.ts";
 import { describeMachine } from "./machine.ts";
 import type { Peer } from "./peer.ts";
 import { startSluice } from "./sluice.ts";
+import { runStorm } from "./storm.ts";
 import { createWorkspace, makeLargeFile, type Workspace } from "./workspace.ts";
 
 /**
@@ -59,7 +60,8 @@ interface Task {
 
 function tasksOf(workspace: Workspace): Task[] {
   return [
-    { name: "download", commands: ["get large down"] },
+    // A client that keeps what it gets is slower than the server.
+    { name: "download", commands: ["get large /dev/null"] },
     {
       name: "upload",
       commands: ["put large up"],
@@ -96,12 +98,45 @@ try {
   const { cpu, cores, node, load } = describeMachine();
   console.log(`${cpu}, ${cores} cores, Node ${node}, load ${load}; ${rounds} rounds, ${mib} MiB, ${cipher}\n`);
   for (const { name } of tasks) report(name);
-  if (!values["in-process"]) await measureSmall();
+  if (!values["in-process"]) {
+    await measureStorms();
+    await measureSmall();
+  }
   await measureInProcess();
 } finally {
   await Promise.all(peers.map((peer) => peer.stop()));
   workspace.remove();
   rmSync(logs, { recursive: true, force: true });
+}
+
+/** What small files cost the server that a client puts, gets and removes with 64 requests in flight: three requests a file, three and one. */
+async function measureStorms(): Promise<void> {
+  const files = 10_000;
+  const directory = join(workspace.served, "storm");
+  const costs = new Map<string, number[]>();
+  const tasks = ["put", "get", "remove"] as const;
+  for (let round = -1; round < rounds; round++) {
+    for (const peer of rotated(peers, Math.max(round, 0))) {
+      rmSync(directory, { recursive: true, force: true });
+      mkdirSync(directory);
+      for (const task of tasks) {
+        const { cpuSeconds } = await runStorm(workspace, peer, task, "storm", files);
+        const key = `${task}/${peer.name}`;
+        if (round >= 0) costs.set(key, [...(costs.get(key) ?? []), (cpuSeconds * 1e6) / files]);
+      }
+    }
+  }
+  console.log(`${files} files of 1 KiB with 64 requests in flight, CPU of the server for each file`);
+  for (const { name } of peers) {
+    const cells = tasks.map((task) => {
+      const base = costs.get(`${task}/without`) ?? [];
+      const mine = costs.get(`${task}/${name}`) ?? [];
+      const more = median(mine.map((cost, i) => cost - (base[i] ?? cost))).toFixed(1);
+      return `${task} ${median(mine).toFixed(1)} µs, ${more} more`;
+    });
+    console.log(`  ${name.padEnd(14)} ${cells.map((cell) => cell.padStart(28)).join("")}`);
+  }
+  console.log();
 }
 
 /**
