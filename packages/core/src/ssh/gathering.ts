@@ -16,6 +16,7 @@ const maxSpare = 16;
 export class Gathering {
   readonly #write: (bytes: Buffer, sent?: () => void) => void;
   readonly #push: () => void;
+  readonly #now: () => number;
   #room: Buffer | undefined;
   #used = 0;
   #since = 0;
@@ -24,17 +25,23 @@ export class Gathering {
   /**
    * @param write takes what was put together
    * @param push makes what was written leave now, and not at the end of the turn
+   * @param now the time, in milliseconds
    */
-  constructor(write: (bytes: Buffer, sent?: () => void) => void, push: () => void) {
+  constructor(
+    write: (bytes: Buffer, sent?: () => void) => void,
+    push: () => void,
+    now: () => number = () => performance.now(),
+  ) {
     this.#write = write;
     this.#push = push;
+    this.#now = now;
   }
 
   /** Takes a frame that is small, to be written in this turn. @returns whether it was small */
   add(frame: Uint8Array, sent?: () => void): boolean {
     if (frame.length > smallBytes) return false;
     if (this.#used + frame.length > packetBytes) this.flush();
-    const now = performance.now();
+    const now = this.#now();
     if (this.#room === undefined) {
       this.#room = spare.pop() ?? Buffer.allocUnsafeSlow(packetBytes);
       this.#since = now;
