@@ -241,7 +241,15 @@ export class SftpSession implements Session {
     let frame: Uint8Array;
     this.#serving += 1;
     try {
-      frame = await this.#run(dispatched, ctx, reply);
+      const pipeline = this.#setup.operations[dispatched.op] as unknown as Run;
+      if (dispatched.op === "open" || dispatched.op === "opendir") {
+        frame = await this.#runOpen(pipeline, dispatched, ctx, reply);
+      } else {
+        if (dispatched.op === "close") await this.#runClose(pipeline, ctx as RequestContext<"close">);
+        else if (dispatched.op === "readdir") await runReaddir(pipeline, ctx as RequestContext<"readdir">);
+        else await pipeline(ctx);
+        frame = answer(dispatched, ctx, reply, this.#handles);
+      }
       if (dispatched.op === "write") returnFrameOf((dispatched as Dispatched<"write">).request.data);
     } catch (error) {
       const refusal = refusalOf(error, ctx.log);
@@ -258,24 +266,6 @@ export class SftpSession implements Session {
     await new Promise<void>((sent) => turn(() => this.#channel.send(frame, sent)));
     this.#activeAt = performance.now();
     if (ctx.frame !== undefined) returnFrame(ctx.frame);
-  }
-
-  async #run(dispatched: Dispatched, ctx: RequestContext<OperationName>, reply: ReplyMaker): Promise<Uint8Array> {
-    const pipeline = this.#setup.operations[dispatched.op] as unknown as Run;
-    switch (dispatched.op) {
-      case "open":
-      case "opendir":
-        return this.#runOpen(pipeline, dispatched, ctx, reply);
-      case "close":
-        await this.#runClose(pipeline, ctx as RequestContext<"close">);
-        break;
-      case "readdir":
-        await runReaddir(pipeline, ctx as RequestContext<"readdir">);
-        break;
-      default:
-        await pipeline(ctx);
-    }
-    return answer(dispatched, ctx, reply, this.#handles);
   }
 
   async #runOpen(

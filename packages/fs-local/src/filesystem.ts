@@ -22,7 +22,7 @@ import { statfs } from "./statfs.ts";
 import type { Steps } from "./steps.ts";
 import { readlink, symlink } from "./symlink.ts";
 import type { Tree } from "./tree.ts";
-import { look, present, walk } from "./walk.ts";
+import { look, present, walk, type Place } from "./walk.ts";
 
 /** One session's view of a directory of this machine. Holds one descriptor, until it is closed. */
 export class LocalFileSystem implements FileSystem {
@@ -129,19 +129,14 @@ function* stat(tree: Tree, path: SftpPath, follow: boolean): Steps<Stats> {
 }
 
 function* setAttributes(tree: Tree, path: SftpPath, changes: Attributes, follow: boolean): Steps<void> {
-  yield* walk(tree, path, follow, function* (place) {
-    const stats = present(place);
-    if (stats.isSymbolicLink()) {
-      yield* changeLink(place.entry, stats, changes, tree);
+  const use = function* ({ pin, entry }: Place): Steps<void> {
+    if (pin === undefined) throw new SftpError("noSuchFile");
+    if (pin.stats.isSymbolicLink()) {
+      yield* changeLink(entry, pin.stats, changes, tree);
       return;
     }
-    const pin = yield* tree.containment.pin(place.directory, place.upload?.temporary ?? place.name);
-    try {
-      if (pin.stats.isSymbolicLink()) throw new SftpError("linkLoop");
-      requireOneName(tree, pin.stats);
-      yield* change(pin.path, pin.stats, changes, tree);
-    } finally {
-      yield* tree.containment.unpin(pin);
-    }
-  });
+    requireOneName(tree, pin.stats);
+    yield* change(pin.path, pin.stats, changes, tree);
+  };
+  yield* walk(tree, path, follow, use, true);
 }
