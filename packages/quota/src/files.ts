@@ -1,5 +1,5 @@
 import { SftpError, type FileSystem, type Session, type SftpPath } from "@sluice/core";
-import { Locks } from "./locks.ts";
+import { Places, type Place } from "./places.ts";
 import { none, type Amount } from "./record.ts";
 
 /** A file that is open for writing: what the books have of it, however often it is open. */
@@ -17,11 +17,26 @@ export interface OpenEntry {
 /** What the books have of the files that are being changed in this process. */
 export class Files {
   readonly #open = new Map<string, OpenEntry>();
-  readonly #locks = new Locks();
+  readonly #places = new Places();
 
-  /** One change at a time to what is at these places. */
-  alone<T>(places: readonly string[], work: () => Promise<T>): Promise<T> {
-    return this.#locks.runAll(places, work);
+  /** One change at a time to what is at these places, and to what is below them where `covers` says so. */
+  alone<T>(at: readonly Place[], work: () => Promise<T>, covers?: (place: Place) => boolean): Promise<T> {
+    return this.#places.alone(at, work, covers);
+  }
+
+  /** The same for an open file, wherever it is by then. */
+  async aloneWith(entry: OpenEntry, work: (now: OpenEntry) => Promise<void>): Promise<void> {
+    for (;;) {
+      const { path, place } = this.current(entry);
+      const isThere = await this.alone([{ path, place }], async () => {
+        const now = this.current(entry);
+        // Somebody who came earlier may have moved it.
+        if (now.place !== place) return false;
+        await work(now);
+        return true;
+      });
+      if (isThere) return;
+    }
   }
 
   at(place: string): OpenEntry | undefined {
@@ -86,7 +101,8 @@ export async function amountAt(fs: FileSystem, path: SftpPath): Promise<Amount> 
   }
 }
 
-function isAbsent(error: unknown): boolean {
+/** Whether nothing is there, or no folder where one was asked for. */
+export function isAbsent(error: unknown): boolean {
   if (SftpError.is(error)) return ["noSuchFile", "noSuchPath", "notADirectory"].includes(error.status);
   const code = (error as NodeJS.ErrnoException | undefined)?.code;
   return code === "ENOENT" || code === "ENOTDIR";

@@ -1,203 +1,216 @@
-import { createHash, randomBytes } from "node:crypto";
-import { bytesFromText, textFromBytes, type Logger, type SftpPath, type Store } from "@sluice/core";
+import { rootPath, type Logger, type Store } from "@sluice/core";
+import type { Lease } from "./lease.ts";
 import { Locks } from "./locks.ts";
-import type { Amount } from "./record.ts";
+import {
+  marks,
+  openText,
+  pageMs,
+  pageRenewMs,
+  pagesOf,
+  touchedPage,
+  type OpenFileEntry,
+  type PageKind,
+  type Touched,
+} from "./pages.ts";
 import type { Subject } from "./subjects.ts";
-
-/** How long a recount may be silent before nobody writes down for it, in milliseconds. */
-const markMs = 60_000;
-/** How long what was written down is kept, in milliseconds. */
-const pageMs = 600_000;
-
-/** A folder whose entries change while somebody counts. */
-export interface Touched {
-  readonly folder: SftpPath;
-  /** Whether all that is below changes, too. */
-  readonly deep: boolean;
-}
 
 /** How often a process asks whether a recount is under way, in milliseconds. */
 const pollMs = 250;
-/** By then every process that is alive has noticed a recount, and what began before is over as a rule. */
-export const noticedMs: number = 4 * pollMs;
+/** Folders that are remembered until the store has taken them; beyond, everything is counted again. */
+const mostTouched = 1_000;
 
-/** A file that is being written, and what the books have of it. */
-export interface OpenFileEntry {
-  readonly path: SftpPath;
-  readonly counted: Amount;
-  /** Who answers for it. */
-  readonly keys: readonly string[];
+/** What a process has to tell besides its changes. */
+export interface Told {
+  /** The files that are open for writing. */
+  readonly openFiles: () => Iterable<OpenFileEntry>;
+  /** Whether the books of a subject lack something that the store did not take. */
+  readonly owes: (key: string) => boolean;
+}
+
+/** A page of this process, as the store has it. */
+interface Written {
+  readonly value: string;
+  readonly at: number;
 }
 
 /**
- * What changes while a recount is under way: who counts looks there again. What is still being written counts for what the books have of it. As long
- * as nobody counts, it costs a question to the store a few times a second.
+ * Tells a recount what this process changes meanwhile, so that whoever counts looks there again. What is still being written counts for what the
+ * books have of it. As long as nobody counts, it costs a question to the store a few times a second.
+ *
+ * A recount waits until every process that is alive has noticed it. A process has noticed when it has told of everything that it was doing then.
  */
 export class Journal {
   readonly #store: Store;
   readonly #log: Logger;
-  readonly #openFiles: () => Iterable<OpenFileEntry>;
+  readonly #lease: Lease;
+  readonly #told: Told;
   #timer: NodeJS.Timeout | undefined;
-  readonly #process: string = randomBytes(8).toString("hex");
   readonly #locks = new Locks();
-  /** The subjects that are being counted, as far as this process knows. */
-  #marked: ReadonlySet<string> = new Set();
-  /** What was told of open files: pages and their texts. */
-  readonly #told = new Map<string, string>();
+  /** The recounts under way, by their subjects, as far as this process knows. */
+  #recounts: ReadonlyMap<string, string> = new Map();
+  /** Changes that are being made: who answers for them. */
+  readonly #changes = new Set<readonly string[]>();
+  /** What was touched and is not in the store yet: pages and their texts. */
+  readonly #touched = new Map<string, string>();
+  readonly #written = new Map<string, Written>();
   #nextId = 1;
   readonly #ids = new WeakMap<OpenFileEntry, number>();
+  #telling: Promise<void> = Promise.resolve();
+  #queued: Promise<void> | undefined;
 
-  constructor(store: Store, log: Logger, openFiles: () => Iterable<OpenFileEntry>) {
+  constructor(store: Store, log: Logger, lease: Lease, told: Told) {
     this.#store = store;
     this.#log = log;
-    this.#openFiles = openFiles;
+    this.#lease = lease;
+    this.#told = told;
+    lease.onTaken(() => this.look());
   }
 
   /** From now on it is asked whether a recount is under way. */
   start(): void {
-    this.#timer = setInterval(() => void this.#poll(), pollMs).unref();
+    let asking = false;
+    this.#timer = setInterval(() => {
+      if (asking) return;
+      asking = true;
+      this.look()
+        .catch((error: unknown) => this.#log.debug({ err: error }, "Whether a recount is under way is not known"))
+        .finally(() => (asking = false));
+    }, pollMs).unref();
   }
 
-  close(): void {
+  async close(): Promise<void> {
     clearInterval(this.#timer);
+    this.#recounts = new Map();
+    await this.tell();
   }
 
-  /** Called when a file was opened for writing, closed or moved. */
-  async filesChanged(): Promise<void> {
-    if (this.#marked.size === 0 && this.#told.size === 0) return;
-    await this.#locks.run("", () => this.#tell(() => this.#tellOpen()));
-  }
-
-  /** The files that are being written, by path. */
-  async openFiles(key: string): Promise<ReadonlyMap<SftpPath, Amount>> {
-    const found = new Map<SftpPath, Amount>();
-    for await (const [, value] of this.#store.list(pagesOf("open", key))) {
-      const [bytes, files, path = ""] = value.split(" ");
-      found.set(textFromBytes(Buffer.from(path, "base64")) as SftpPath, { bytes: Number(bytes), files: Number(files) });
-    }
-    return found;
-  }
-
-  /** Has a change made and entered into the books, and writes down that it is being made, and then where it was. */
-  async around<T>(subjects: readonly Subject[], touched: readonly Touched[], work: () => Promise<T>): Promise<T> {
-    const busy: string[] = [];
-    await this.#tell(async () => {
-      for (const { key } of this.#counted(subjects)) {
-        const page = `${pagesOf("busy", key)}${randomBytes(8).toString("hex")}`;
-        await this.#store.set(page, "1", { ttlMs: markMs });
-        busy.push(page);
-      }
+  /** Asks which recounts are under way, and tells them. Rejects when the store fails. */
+  async look(): Promise<void> {
+    await this.#locks.run("look", async () => {
+      const found = new Map<string, string>();
+      for await (const [mark, recount] of this.#store.list(marks)) found.set(mark.slice(marks.length), recount);
+      this.#recounts = found;
+      if (found.size === 0) this.#touched.clear();
     });
+    await this.tell();
+  }
+
+  /** Has a change made and entered into the books. A recount knows of it from before it begins, and looks there again when it is over. */
+  async around<T>(subjects: readonly Subject[], touched: readonly Touched[], work: () => Promise<T>): Promise<T> {
+    const change = subjects.map(({ key }) => key);
+    this.#changes.add(change);
+    try {
+      await this.#lease.hold();
+    } catch (error) {
+      this.#log.warn({ err: error }, "A recount would not know of this process");
+    }
+    await this.tell();
     try {
       return await work();
     } finally {
-      // Who counts must not find a change that is over, and with it what the books had of an open file before.
-      await this.filesChanged();
-      await this.#tell(async () => {
-        for (const { key } of this.#counted(subjects)) {
-          for (const each of touched) await this.#touch(key, each);
-        }
-        for (const page of busy) await this.#store.delete(page);
-      });
+      this.#touch(change, touched);
+      this.#changes.delete(change);
+      await this.tell();
     }
   }
 
-  /** Says that a recount begins. Resolves to whether it may: one at a time. */
-  async begin(key: string): Promise<boolean> {
-    return this.#store.compareAndSet(markOf(key), undefined, "1", { ttlMs: markMs });
+  /** Writes down what there is to tell now. Also called when a file was opened for writing, closed or moved. Never rejects. */
+  async tell(): Promise<void> {
+    if (this.#recounts.size === 0 && this.#written.size === 0) return;
+    // What has not begun yet tells of everything that is so by then.
+    this.#queued ??= this.#telling.then(async () => {
+      this.#queued = undefined;
+      try {
+        await this.#write();
+      } catch (error) {
+        this.#log.warn({ err: error }, "A change could not be told to a recount: when it has ended, recount again");
+      }
+    });
+    this.#telling = this.#queued;
+    await this.#queued;
   }
 
-  /** Says that it goes on. */
-  async renew(key: string): Promise<void> {
-    await this.#store.set(markOf(key), "1", { ttlMs: markMs });
+  #touch(keys: readonly string[], touched: readonly Touched[]): void {
+    for (const key of keys) {
+      const recount = this.#recounts.get(key);
+      if (recount === undefined) continue;
+      for (const each of touched) this.#touched.set(...touchedPage(recount, each));
+      if (this.#touched.size > mostTouched) {
+        for (const page of this.#touched.keys()) if (page.startsWith(pagesOf(recount))) this.#touched.delete(page);
+        this.#touched.set(...touchedPage(recount, { folder: rootPath, deep: true }));
+      }
+    }
   }
 
-  /** What has been touched since the last time. */
-  async take(key: string): Promise<readonly Touched[]> {
-    const pages: Touched[] = [];
-    for await (const [page, value] of this.#store.list(pagesOf("touched", key))) {
-      await this.#store.delete(page);
-      const [kind, path = ""] = value.split(" ");
-      pages.push({ folder: textFromBytes(Buffer.from(path, "base64")) as SftpPath, deep: kind === "deep" });
+  /**
+   * The order is what a recount relies on: a change is told of before all else, and is over only when what it has changed is told; and it is noticed when
+   * all of that is.
+   */
+  async #write(): Promise<void> {
+    const { busy, open, noticed } = this.#pages();
+    const touched = [...this.#touched];
+    const over = [...this.#written.keys()].filter((page) => !busy.has(page) && !open.has(page) && !noticed.has(page));
+    const wasBusy = over.filter((page) => page.includes("/busy/"));
+    await this.#set(busy);
+    await this.#set(open);
+    await this.#delete(over.filter((page) => !wasBusy.includes(page)));
+    await Promise.all(
+      touched.map(async ([page, value]) => {
+        // What is touched again while this is written is written once more.
+        this.#touched.delete(page);
+        try {
+          await this.#store.set(page, value, { ttlMs: pageMs });
+        } catch (error) {
+          this.#touched.set(page, value);
+          throw error;
+        }
+      }),
+    );
+    await this.#delete(wasBusy);
+    await this.#set(noticed);
+  }
+
+  /** What should be in the store now. */
+  #pages(): { readonly [K in Exclude<PageKind, "touched">]: ReadonlyMap<string, string> } {
+    const pages = { busy: new Map<string, string>(), open: new Map<string, string>(), noticed: new Map() };
+    for (const [key, recount] of this.#recounts) {
+      const isBusy = [...this.#changes].some((change) => change.includes(key)) || this.#told.owes(key);
+      if (isBusy) pages.busy.set(`${pagesOf(recount, "busy")}${this.#lease.id}`, "1");
+      pages.noticed.set(`${pagesOf(recount, "noticed")}${this.#lease.id}`, "1");
+    }
+    for (const entry of this.#told.openFiles()) {
+      const id = this.#ids.get(entry) ?? this.#nextId++;
+      this.#ids.set(entry, id);
+      for (const key of entry.keys) {
+        const recount = this.#recounts.get(key);
+        if (recount !== undefined)
+          pages.open.set(`${pagesOf(recount, "open")}${this.#lease.id}-${id}`, openText(entry));
+      }
     }
     return pages;
   }
 
-  /** Whether nothing was touched since, and nothing is being changed. */
-  async isQuiet(key: string): Promise<boolean> {
-    for (const kind of ["busy", "touched"] as const) {
-      for await (const _ of this.#store.list(pagesOf(kind, key))) return false;
-    }
-    return true;
+  async #set(pages: ReadonlyMap<string, string>): Promise<void> {
+    const now = performance.now();
+    // At once, so that a store may write them together.
+    await Promise.all(
+      Array.from(pages, async ([page, value]) => {
+        const before = this.#written.get(page);
+        if (before?.value === value && now - before.at < pageRenewMs) return;
+        // Where the store fails, it may have the page all the same.
+        this.#written.set(page, { value: "", at: now });
+        await this.#store.set(page, value, { ttlMs: pageMs });
+        this.#written.set(page, { value, at: now });
+      }),
+    );
   }
 
-  async end(key: string): Promise<void> {
-    await this.#store.delete(markOf(key));
-    await this.take(key);
+  async #delete(pages: readonly string[]): Promise<void> {
+    await Promise.all(
+      pages.map(async (page) => {
+        await this.#store.delete(page);
+        this.#written.delete(page);
+      }),
+    );
   }
-
-  #counted(subjects: readonly Subject[]): readonly Subject[] {
-    return this.#marked.size === 0 ? [] : subjects.filter(({ key }) => this.#marked.has(key));
-  }
-
-  async #poll(): Promise<void> {
-    try {
-      const marked = new Set<string>();
-      for await (const [key] of this.#store.list(marks)) marked.add(key.slice(marks.length));
-      this.#marked = marked;
-    } catch (error) {
-      this.#log.debug({ err: error }, "Whether a recount is under way is not known");
-    }
-    await this.filesChanged();
-  }
-
-  async #tellOpen(): Promise<void> {
-    const pages = new Map<string, string>();
-    for (const entry of this.#openFiles()) {
-      const id = this.#ids.get(entry) ?? this.#nextId++;
-      this.#ids.set(entry, id);
-      const { path, counted } = entry;
-      const value = `${counted.bytes} ${counted.files} ${Buffer.from(bytesFromText(path)).toString("base64")}`;
-      for (const key of entry.keys)
-        if (this.#marked.has(key)) pages.set(`${pagesOf("open", key)}${this.#process}-${id}`, value);
-    }
-    for (const [page, value] of pages) {
-      if (this.#told.get(page) === value) continue;
-      await this.#store.set(page, value, { ttlMs: pageMs });
-      this.#told.set(page, value);
-    }
-    for (const page of this.#told.keys()) {
-      if (pages.has(page)) continue;
-      await this.#store.delete(page);
-      this.#told.delete(page);
-    }
-  }
-
-  async #touch(key: string, { folder, deep }: Touched): Promise<void> {
-    const value = `${deep ? "deep" : "flat"} ${Buffer.from(bytesFromText(folder)).toString("base64")}`;
-    await this.#store.set(`${pagesOf("touched", key)}${digestOf(value)}`, value, { ttlMs: pageMs });
-  }
-
-  async #tell(work: () => Promise<void>): Promise<void> {
-    try {
-      await work();
-    } catch (error) {
-      this.#log.warn({ err: error }, "A change could not be told to a recount");
-    }
-  }
-}
-
-const marks = "quota/recount/";
-
-function markOf(key: string): string {
-  return `${marks}${key}`;
-}
-
-function pagesOf(kind: "busy" | "open" | "touched", key: string): string {
-  // A digest, so that the pages of one subject are not found under another whose name begins alike.
-  return `quota/${kind}/${digestOf(key)}/`;
-}
-
-function digestOf(text: string): string {
-  return createHash("sha256").update(text).digest("hex");
 }

@@ -1,6 +1,7 @@
 import { createLogger, memoryStore, type Store } from "@sluice/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Ledger } from "./ledger.ts";
+import { Lease } from "./lease.ts";
 import { none } from "./record.ts";
 
 const log = createLogger({ level: "silent" });
@@ -11,7 +12,7 @@ let store: Store;
 let ledger: Ledger;
 beforeEach(() => {
   store = memoryStore();
-  ledger = new Ledger(store, log);
+  ledger = new Ledger(store, log, new Lease(store));
 });
 afterEach(() => ledger.close());
 
@@ -26,7 +27,7 @@ describe("the ledger", () => {
   });
 
   it("is exact when thousands reserve at once", async () => {
-    const other = new Ledger(store, log);
+    const other = new Ledger(store, log, new Lease(store));
     const taken = await Promise.all(
       Array.from({ length: 2_000 }, (_, n) => (n % 2 === 0 ? ledger : other).reserve("a", limit, bytes(1))),
     );
@@ -35,7 +36,7 @@ describe("the ledger", () => {
   });
 
   it("drops what a process held whose lease is over, when there is no more room", async () => {
-    const dead = new Ledger(store, log);
+    const dead = new Ledger(store, log, new Lease(store));
     await dead.reserve("a", limit, bytes(800));
     await ledger.reserve("a", limit, bytes(100));
     expect(await ledger.reserve("a", limit, bytes(500))).toBeUndefined();

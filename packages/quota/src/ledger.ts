@@ -1,11 +1,8 @@
-import { randomBytes } from "node:crypto";
 import type { Logger, Store } from "@sluice/core";
+import { isAlive, renewMs, type Lease } from "./lease.ts";
 import { Locks } from "./locks.ts";
 import { minus, none, plus, readRecord, writeRecord, type Amount, type LedgerRecord } from "./record.ts";
 
-/** How long what a process holds is its own after it was last heard of, in milliseconds. */
-const leaseMs = 60_000;
-const renewMs = 20_000;
 /** How often a change that met another process's is tried again. */
 const maxTries = 200;
 /** Of the room that is left, the part that one reservation may take beyond what it needs. */
@@ -35,18 +32,20 @@ export interface Usage {
 export class Ledger {
   readonly #store: Store;
   readonly #log: Logger;
-  readonly #owner: string = randomBytes(8).toString("hex");
+  readonly #lease: Lease;
+  readonly #owner: string;
   readonly #locks = new Locks();
   /** Subjects in whose records this process holds something. */
   readonly #holding = new Map<string, Amount>();
   /** Settlements that the store did not take: told again with the next change. */
   readonly #owed = new Map<string, { readonly change: Amount; readonly release: Amount }>();
   #timer: NodeJS.Timeout | undefined;
-  #renewedAt = -Infinity;
 
-  constructor(store: Store, log: Logger) {
+  constructor(store: Store, log: Logger, lease: Lease) {
     this.#store = store;
     this.#log = log;
+    this.#lease = lease;
+    this.#owner = lease.id;
   }
 
   /** From now on the process's lease is renewed. */
@@ -59,7 +58,7 @@ export class Ledger {
    * Rejects when the store fails: whoever asks then refuses.
    */
   async reserve(subject: string, limit: Limit, least: Amount, most: number = least.bytes): Promise<Amount | undefined> {
-    await this.#alive();
+    await this.#lease.hold();
     const taken = await this.#reserve(subject, limit, least, most);
     if (taken !== undefined || !(await this.#buryDead(subject))) return taken;
     return this.#reserve(subject, limit, least, most);
@@ -95,6 +94,11 @@ export class Ledger {
     }
   }
 
+  /** Whether there is something that the store has not taken yet. */
+  owes(subject: string): boolean {
+    return this.#owed.has(subject);
+  }
+
   /** What is used and held now. */
   async usage(subject: string): Promise<Usage> {
     const record = readRecord(await this.#store.get(keyOf(subject)));
@@ -114,7 +118,7 @@ export class Ledger {
   async close(): Promise<void> {
     clearInterval(this.#timer);
     for (const [subject, held] of this.#holding) await this.settle(subject, none, held);
-    if (this.#renewedAt > -Infinity) await this.#store.delete(leaseOf(this.#owner));
+    await this.#lease.end();
   }
 
   async #update<T>(
@@ -149,19 +153,9 @@ export class Ledger {
     else this.#owed.set(subject, left);
   }
 
-  /** Before anything is held, so that nobody takes the holder for dead. */
-  async #alive(): Promise<void> {
-    if (performance.now() - this.#renewedAt < renewMs * 1.5) return;
-    await this.#store.set(leaseOf(this.#owner), "1", { ttlMs: leaseMs });
-    this.#renewedAt = performance.now();
-  }
-
   async #renew(): Promise<void> {
     try {
-      if (this.#renewedAt > -Infinity) {
-        await this.#store.set(leaseOf(this.#owner), "1", { ttlMs: leaseMs });
-        this.#renewedAt = performance.now();
-      }
+      await this.#lease.renew();
       for (const subject of this.#owed.keys()) await this.settle(subject, none, none);
     } catch (error) {
       this.#log.warn({ err: error }, "The quota's lease could not be renewed");
@@ -173,7 +167,7 @@ export class Ledger {
     const { held } = readRecord(await this.#store.get(keyOf(subject)));
     const dead: string[] = [];
     for (const owner of held.keys()) {
-      if (owner !== this.#owner && (await this.#store.get(leaseOf(owner))) === undefined) dead.push(owner);
+      if (owner !== this.#owner && !(await isAlive(this.#store, owner))) dead.push(owner);
     }
     if (dead.length === 0) return false;
     await this.#update(subject, (record) => {
@@ -186,10 +180,6 @@ export class Ledger {
 
 function keyOf(subject: string): string {
   return `quota/ledger/${subject}`;
-}
-
-function leaseOf(owner: string): string {
-  return `quota/owner/${owner}`;
 }
 
 function isNone({ bytes, files }: Amount): boolean {

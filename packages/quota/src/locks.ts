@@ -17,11 +17,4 @@ export class Locks {
       done();
     }
   }
-
-  /** Several keys at once; always taken in the same order, so that nobody waits for each other. */
-  async runAll<T>(keys: readonly string[], work: () => Promise<T>): Promise<T> {
-    const [first, ...rest] = [...new Set(keys)].sort();
-    if (first === undefined) return work();
-    return this.run(first, () => this.runAll(rest, work));
-  }
 }

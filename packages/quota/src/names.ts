@@ -10,6 +10,7 @@ import {
 } from "@sluice/core";
 import { amountAt } from "./files.ts";
 import { none, type Amount } from "./record.ts";
+import type { Place } from "./places.ts";
 import { Changes } from "./reservation.ts";
 import { walk } from "./tally.ts";
 import type { Books } from "./writing.ts";
@@ -21,21 +22,22 @@ const oneName: Amount = { bytes: 0, files: 1 };
 /** Counts names that come and go. */
 export function countNames(host: PluginHost, books: Books): void {
   host.use(["remove", "rmdir"], (ctx, next) => removed(ctx, next, books));
-  host.use(["mkdir", "symlink"], (ctx, next) => added(ctx, next, books, ctx.request.path, oneName));
-  host.use("link", async (ctx, next) => {
-    // Each name of a file counts its size, so that it can be deleted by either.
-    await added(ctx, next, books, ctx.request.path, await amountAt(ctx.session.fs, ctx.request.existing));
-  });
+  host.use(["mkdir", "symlink"], (ctx, next) => added(ctx, next, books, ctx.request.path));
+  // Each name of a file counts its size, so that it can be deleted by either.
+  host.use("link", (ctx, next) => added(ctx, next, books, ctx.request.path, ctx.request.existing));
   host.use("rename", (ctx, next) => renamed(ctx, next, books));
 }
 
-async function added(ctx: Context, next: Next, books: Books, path: SftpPath, amount: Amount): Promise<void> {
+async function added(ctx: Context, next: Next, books: Books, path: SftpPath, existing?: SftpPath): Promise<void> {
   const subjects = books.subjects.of(ctx.user, path);
   if (subjects.length === 0) return next();
-  const place = books.subjects.placeOf(ctx.user, path);
-  await books.files.alone([place], async () => {
+  const at = [path, ...(existing === undefined ? [] : [existing])].map((each) => ({
+    path: each,
+    place: books.subjects.placeOf(ctx.user, each),
+  }));
+  await books.files.alone(at, async () => {
     const changes = new Changes();
-    changes.add(subjects, amount);
+    changes.add(subjects, existing === undefined ? oneName : await amountAt(ctx.session.fs, existing));
     await books.journal.around(subjects, [{ folder: parentOf(path), deep: false }], () =>
       changes.around(books.ledger, books.log, next),
     );
@@ -47,7 +49,7 @@ async function removed(ctx: Context<"remove" | "rmdir">, next: Next, books: Book
   const subjects = books.subjects.of(ctx.user, path);
   if (subjects.length === 0) return next();
   const place = books.subjects.placeOf(ctx.user, path);
-  await books.files.alone([place], async () => {
+  await books.files.alone([{ path, place }], async () => {
     const entry = books.files.at(place);
     const counted = entry?.counted ?? (await amountAt(ctx.session.fs, path));
     const changes = new Changes();
@@ -65,7 +67,11 @@ async function renamed(ctx: Context<"rename">, next: Next, books: Books): Promis
   const { user, session } = ctx;
   if (!subjects.hasTrees && subjects.ofUser(user).length === 0) return next();
   const placeOf = (path: SftpPath): string => subjects.placeOf(user, path);
-  await files.alone([placeOf(from), placeOf(to)], async () => {
+  const at = [from, to].map((path) => ({ path, place: placeOf(path) }));
+  // What another user has by such a path may be something else.
+  const covers = ({ path, place }: Place): boolean =>
+    (isWithin(path, from) || isWithin(path, to)) && place === placeOf(path);
+  const work = async (): Promise<void> => {
     const changes = new Changes();
     if (from !== to) {
       const replaced = files.at(placeOf(to))?.counted ?? (await amountAt(session.fs, to));
@@ -94,7 +100,8 @@ async function renamed(ctx: Context<"rename">, next: Next, books: Books): Promis
         return { path: now, place: placeOf(now), keys: subjects.of(user, now).map(({ key }) => key) };
       });
     });
-  });
+  };
+  await files.alone(at, work, covers);
 }
 
 async function moveBelow(

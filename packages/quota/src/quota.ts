@@ -14,6 +14,7 @@ import { Files } from "./files.ts";
 import { refuseIncomplete } from "./incomplete.ts";
 import { Journal } from "./journal.ts";
 import { Ledger, type Limit, type Usage } from "./ledger.ts";
+import { Lease } from "./lease.ts";
 import { countNames } from "./names.ts";
 import { quotaSchema, type QuotaOptions } from "./options.ts";
 import { none } from "./record.ts";
@@ -60,11 +61,15 @@ export const quota: PluginFactory<QuotaOptions | undefined> = definePlugin({
     const store = host.services.get(Store);
     const { log } = host;
     const files = new Files();
-    const ledger = new Ledger(store, log);
-    const journal = new Journal(store, log, () => files.all());
+    const lease = new Lease(store);
+    const ledger = new Ledger(store, log, lease);
+    const journal = new Journal(store, log, lease, {
+      openFiles: () => files.all(),
+      owes: (key) => ledger.owes(key),
+    });
     const transfer = new Transfer(store, settings, log);
     host.onClose(async () => {
-      journal.close();
+      await journal.close();
       await transfer.close();
       await ledger.close();
     });
@@ -72,7 +77,15 @@ export const quota: PluginFactory<QuotaOptions | undefined> = definePlugin({
       ledger.start();
       journal.start();
     }
-    const books: Books = { ledger, subjects: new Subjects(settings), log, files, journal, chunk: settings.chunk };
+    const books: Books = {
+      store,
+      ledger,
+      subjects: new Subjects(settings),
+      log,
+      files,
+      journal,
+      chunk: settings.chunk,
+    };
     host.services.provide(Quota, () => new QuotaBooks(books));
     refuseIncomplete(host);
     limitBandwidth(host, settings);

@@ -1,15 +1,15 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { isWithin, parentOf, rootPath, sftpPath, SftpError, type FileSystem, type SftpPath } from "@sluice/core";
-import { noticedMs, type Journal, type Touched } from "./journal.ts";
+import { isWithin, parentOf, rootPath, sftpPath, type FileSystem, type SftpPath, type Store } from "@sluice/core";
+import { isAbsent } from "./files.ts";
 import type { Ledger } from "./ledger.ts";
+import type { Touched } from "./pages.ts";
 import { minus, none, plus, type Amount } from "./record.ts";
 import { amountOf, walk } from "./tally.ts";
+import { Watch } from "./watch.ts";
 
 /** How often what changed meanwhile is counted again before it is given up. */
 const maxRounds = 200;
-/** How often the others are told that a recount is under way, in milliseconds. */
-const renewMs = 15_000;
-/** The time that changes get to end which are being made, in milliseconds. */
+/** The time that changes get at most to end which are being made, before it is looked again, in milliseconds. */
 const settleMs = 50;
 
 /** A file system and where it is mounted. */
@@ -32,42 +32,42 @@ export interface Recounted {
  * Counts everything below a folder, and sets the books to it. Changes may go on: what others touch meanwhile is counted again, until nothing
  * was touched between the count and the entry in the books.
  *
- * @throws Error where another recount of the subject is under way
+ * @param pause waits for so many milliseconds
+ * @throws Error where another recount of the subject is under way, or one of those who change files takes no notice
  */
 export async function recountSubject(
-  { ledger, journal }: { readonly ledger: Ledger; readonly journal: Journal },
+  { ledger, store }: { readonly ledger: Ledger; readonly store: Store },
   key: string,
   root: SftpPath,
   views: readonly CountedView[],
+  pause: (ms: number) => Promise<unknown> = delay,
 ): Promise<Recounted> {
-  if (!(await journal.begin(key))) throw new Error("Another recount is under way; try again when it has ended");
-  const timer = setInterval(() => void journal.renew(key).catch(() => undefined), renewMs);
+  const watch = await Watch.begin(store, key);
   try {
-    await delay(noticedMs);
+    await watch.noticed(pause);
     const count = new Count(root, views);
-    let open = await journal.openFiles(key);
+    let open = await watch.openFiles();
     count.writing(open);
     await count.again({ folder: root, deep: true });
     for (let round = 0; round < maxRounds; round++) {
-      const now = await journal.openFiles(key);
+      const now = await watch.openFiles();
       const changed = changedPaths(open, now);
       open = now;
       count.writing(open);
+      const touched = await watch.take();
       for (const path of changed) await count.again({ folder: parentOf(path), deep: false });
-      for (const touched of await journal.take(key)) await count.again(touched);
+      for (const each of touched) await count.again(each);
       const { used } = await ledger.usage(key);
       const counted = count.sum();
-      const isQuiet = async (): Promise<boolean> =>
-        changedPaths(open, await journal.openFiles(key)).length === 0 && (await journal.isQuiet(key));
-      if ((await isQuiet()) && (await ledger.correct(key, used, counted))) {
-        return { before: used, counted, settled: true };
+      if (changedPaths(open, await watch.openFiles()).length === 0 && (await watch.isQuiet())) {
+        watch.check();
+        if (await ledger.correct(key, used, counted)) return { before: used, counted, settled: true };
       }
-      if (round % 10 === 9) await delay(settleMs);
+      await pause(Math.min(round, settleMs));
     }
     return { before: (await ledger.usage(key)).used, counted: count.sum(), settled: false };
   } finally {
-    clearInterval(timer);
-    await journal.end(key);
+    await watch.end();
   }
 }
 
@@ -138,8 +138,7 @@ class Count {
         }
       }
     } catch (error) {
-      const status = SftpError.is(error) ? error.status : (error as NodeJS.ErrnoException).code;
-      if (!["noSuchFile", "notADirectory", "ENOENT", "ENOTDIR"].includes(status ?? "")) throw error;
+      if (!isAbsent(error)) throw error;
     }
     this.#folders.set(folder, sum);
   }

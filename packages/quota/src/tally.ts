@@ -1,4 +1,5 @@
-import { sftpPath, SftpError, type FileSystem, type SftpPath, type Stats } from "@sluice/core";
+import { sftpPath, type FileSystem, type SftpPath, type Stats } from "@sluice/core";
+import { isAbsent } from "./files.ts";
 import type { Amount } from "./record.ts";
 
 /** What one entry counts for. */
@@ -24,10 +25,7 @@ export async function* walk(
         }
       }
     } catch (error) {
-      const gone = SftpError.is(error)
-        ? error.status === "noSuchFile"
-        : (error as NodeJS.ErrnoException).code === "ENOENT";
-      if (!gone) throw error;
+      if (!isAbsent(error)) throw error;
     }
   }
 }

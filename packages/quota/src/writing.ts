@@ -7,6 +7,7 @@ import {
   type OpenDirectory,
   type OpenFile,
   type PluginHost,
+  type Store,
 } from "@sluice/core";
 import { amountAt, followed, type Files, type OpenEntry } from "./files.ts";
 import type { Ledger } from "./ledger.ts";
@@ -19,6 +20,7 @@ import { Upload, UploadOf } from "./upload.ts";
 
 /** What all parts of the accounting share. */
 export interface Books {
+  readonly store: Store;
   readonly ledger: Ledger;
   readonly files: Files;
   readonly subjects: Subjects;
@@ -68,7 +70,7 @@ async function opened(ctx: Context<"open">, next: Next, books: Books): Promise<v
   const subjects = books.subjects.of(user, path);
   if (subjects.length === 0) return next();
   const place = books.subjects.placeOf(user, path);
-  await books.files.alone([place], async () => {
+  await books.files.alone([{ path, place }], async () => {
     const counted = books.files.at(place)?.counted ?? (await amountAt(session.fs, path));
     // What an upload replaces stays until the upload is complete, so it is no room for what comes.
     const size = flags.truncate ? 0 : counted.bytes;
@@ -81,7 +83,7 @@ async function opened(ctx: Context<"open">, next: Next, books: Books): Promise<v
       counted,
       subjects.map(({ key }) => key),
     );
-    await books.journal.filesChanged();
+    await books.journal.tell();
     try {
       await next();
     } finally {
@@ -89,7 +91,7 @@ async function opened(ctx: Context<"open">, next: Next, books: Books): Promise<v
       if (ctx.result === undefined) {
         books.files.leave(entry);
         await settleAll(books.ledger, subjects, none, held);
-        await books.journal.filesChanged();
+        await books.journal.tell();
       } else {
         ctx.result.state.set(UploadOf, new Upload(books, { entry, subjects, size, held }));
       }
@@ -103,10 +105,9 @@ async function closed(ctx: Context, file: OpenFile | OpenDirectory, next: Next, 
   const upload = file.kind === "file" ? file.state.get(UploadOf) : undefined;
   if (upload === undefined) return next();
   file.state.delete(UploadOf);
-  await books.files.alone([books.files.current(upload.entry).place], async () => {
-    const entry = books.files.current(upload.entry);
-    await settling(ctx, books, entry, upload.subjects, () => upload.held, next);
-  });
+  await books.files.aloneWith(upload.entry, (entry) =>
+    settling(ctx, books, entry, upload.subjects, () => upload.held, next),
+  );
 }
 
 /** Has a change made, brings the books into line with what is there then, whether it succeeded or not, and leaves the file. */
@@ -163,7 +164,7 @@ async function changed(ctx: Context<"setstat">, next: Next, books: Books): Promi
   const subjects = books.subjects.of(user, path);
   if (subjects.length === 0) return next();
   const place = books.subjects.placeOf(user, path);
-  await books.files.alone([place], async () => {
+  await books.files.alone([{ path, place }], async () => {
     const counted = books.files.at(place)?.counted ?? (await amountAt(session.fs, path));
     const entry = books.files.enter(
       path,
@@ -177,7 +178,7 @@ async function changed(ctx: Context<"setstat">, next: Next, books: Books): Promi
       bytes = await reserveAll(books.ledger, subjects, least, 0, books.log);
     } catch (error) {
       books.files.leave(entry);
-      await books.journal.filesChanged();
+      await books.journal.tell();
       throw error;
     }
     await settling(ctx, books, entry, subjects, () => ({ bytes, files: 0 }), next);
