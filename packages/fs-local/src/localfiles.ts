@@ -9,7 +9,7 @@ import {
 import { LocalFileSystem } from "./filesystem.ts";
 import { localFilesOptions, type LocalFilesOptions, type LocalFilesSettings } from "./options.ts";
 import { Owners } from "./owners.ts";
-import { openRoot, prepareRoot, rootPathFor, staticRootOf, type Root } from "./root.ts";
+import { checkRoot, makeRoot, openRoot, rootPathFor, staticRootOf, type Root } from "./root.ts";
 import { missingForDescriptors } from "./selftest.ts";
 import { Sweeper } from "./sweep.ts";
 import { Uploads } from "./upload.ts";
@@ -33,7 +33,7 @@ export const localFiles: FileSystemFactory<LocalFilesOptions> = defineFileSystem
 function createSource(settings: LocalFilesSettings): FileSystemSource {
   const missing = missingForDescriptors();
   if (missing !== undefined && settings.containment === "strict") throw cannotContain(missing);
-  prepareRoot(settings);
+  checkRoot(settings);
   const tier = missing === undefined ? "descriptors" : "host-paths";
   const shared = sharedBySessions();
   const sweeper = new Sweeper(settings, tier);
@@ -50,6 +50,7 @@ function createSource(settings: LocalFilesSettings): FileSystemSource {
   };
   return Object.assign(open, {
     start(log: Logger): void {
+      makeRoot(settings);
       const path = staticRootOf(settings);
       if (path !== undefined) sweeper.add(path, log);
     },

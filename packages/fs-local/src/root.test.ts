@@ -1,6 +1,6 @@
 import fs from "node:fs";
 import { join } from "node:path";
-import { SetupError, SftpError, type SessionSource } from "@sluice/core";
+import { createLogger, SetupError, SftpError, type SessionSource } from "@sluice/core";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import {
   at,
@@ -19,6 +19,7 @@ import { localFiles } from "./index.ts";
 import type { LocalFilesOptions } from "./options.ts";
 
 type Source = SessionSource;
+const log = createLogger({ level: "silent" });
 
 describe("the root", () => {
   let ground: Ground;
@@ -75,11 +76,21 @@ describe("the root", () => {
     expect(setupError({ root: `${ground.host("missing")}/{user}` }).message).toMatch(/missing does not exist: make/);
   });
 
-  it("can be made at start", async () => {
-    const made = await source({ root: ground.host("x", "y"), createRoot: true })(identity("alice"));
+  it("can be made at start, and not before: who only checks a configuration makes nothing", async () => {
+    const files = source({ root: ground.host("x", "y"), createRoot: true });
+    expect(fs.existsSync(ground.host("x"))).toBe(false);
+    await files.start?.(log);
     expect(fs.statSync(ground.host("x", "y")).mode & 0o777).toBe(0o700);
+    const made = await files(identity("alice"));
     expect(await namesIn(made, "/")).toEqual([]);
     await made.close!();
+  });
+
+  it("that cannot be made is told before anybody logs in, and before the start", () => {
+    fs.writeFileSync(ground.host("file"), "");
+    const { code, message } = setupError({ root: ground.host("file", "x", "y"), createRoot: true });
+    expect(code).toBe("ERR_SLUICE_FILE_SYSTEM_ROOT");
+    expect(message).toBe(`fs-local: ${ground.host("file", "x", "y")} cannot be made (ENOTDIR): make it yourself`);
   });
 
   it("of each user is made at the first login, and only then", async () => {

@@ -23,26 +23,44 @@ export interface Root {
 
 const userPlaceholder = "{user}";
 
-/** Checks before anybody logs in what can be checked by then, and makes a static root that is to be made. */
-export function prepareRoot(settings: LocalFilesSettings): void {
-  const { root, createRoot } = settings;
+/** Checks before anybody logs in what can be checked by then. Makes nothing: who only checks a configuration leaves no trace. */
+export function checkRoot({ root, createRoot }: LocalFilesSettings): void {
   if (typeof root !== "string") return;
   const at = root.indexOf(userPlaceholder);
   if (at === -1) {
-    if (createRoot) makeRoot(root);
-    requireDirectory(root, createRoot ? "" : ", or set createRoot to true");
+    if (createRoot && !fs.existsSync(root)) requireMakeable(root);
+    else requireDirectory(root, createRoot ? "" : ", or set createRoot to true");
   } else {
     // What is above the users' own directories is for the administrator to make: a misspelt path must not come into being.
     requireDirectory(dirname(`${root.slice(0, at)}x`), "");
   }
 }
 
-function makeRoot(root: string): void {
+/** Makes a root that is the same for every session, where it is to be made. */
+export function makeRoot(settings: LocalFilesSettings): void {
+  const root = staticRootOf(settings);
+  if (!settings.createRoot || root === undefined) return;
   try {
     fs.mkdirSync(root, { recursive: true, mode: 0o700 });
   } catch (cause) {
-    throw rootError(root, `cannot be made (${calls.errnoOf(cause) ?? "unknown error"})`, "make it yourself", cause);
+    throw notMakeable(root, cause);
   }
+}
+
+/** Requires the nearest directory that is there to take new ones. */
+function requireMakeable(root: string): void {
+  let above = dirname(resolve(root));
+  while (!fs.existsSync(above) && above !== dirname(above)) above = dirname(above);
+  try {
+    // By its own name a file takes none either, whatever its permissions.
+    fs.accessSync(`${above}/.`, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw notMakeable(root, cause);
+  }
+}
+
+function notMakeable(root: string, cause: unknown): SetupError {
+  return rootError(root, `cannot be made (${calls.errnoOf(cause) ?? "unknown error"})`, "make it yourself", cause);
 }
 
 function requireDirectory(path: string, alternative: string): void {
