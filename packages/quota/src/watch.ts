@@ -88,8 +88,9 @@ export class Watch {
 
   async end(): Promise<void> {
     clearInterval(this.#timer);
-    // Unless it is another's by now: it is over at once.
-    await this.#store.compareAndSet(markOf(this.#key), this.#recount, this.#recount, { ttlMs: 1 });
+    await this.#renew();
+    // Where it was still its own, nobody else can have set it since.
+    if (this.#renewedAt > -Infinity) await this.#store.delete(markOf(this.#key));
     for await (const [page] of this.#store.list(pagesOf(this.#recount))) await this.#store.delete(page);
   }
 
