@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { SftpError } from "./errors.ts";
 import type { FileHandle } from "./filesystem.ts";
 import { Handles } from "./handles.ts";
+import { OpenFiles } from "./open-files.ts";
 import { sftpPath } from "./path.ts";
 import { directoryOf, fileOf, type OpenDirectory, type OpenFile } from "./session.ts";
 
@@ -12,6 +13,7 @@ const nothing: FileHandle = {
   stat: () => Promise.resolve({ type: "file", size: 0, mtimeMs: 0 }),
   close: () => Promise.resolve(),
 };
+const handlesFor = (limit: number, all = new OpenFiles(10_000)): Handles => new Handles(limit, all);
 const newFile = (path = "/f"): OpenFile => fileOf(sftpPath(path), flags, nothing);
 const newDirectory = (): OpenDirectory => directoryOf(sftpPath("/d"), []);
 
@@ -24,7 +26,7 @@ const invalid = expect.objectContaining({ name: "SftpError", status: "invalidHan
 
 describe("Handles", () => {
   it("finds what was opened by the handle that was given out for it", () => {
-    const handles = new Handles(10);
+    const handles = handlesFor(10);
     const [file, directory] = [newFile(), newDirectory()];
     const [fileHandle, directoryHandle] = [add(handles, file), add(handles, directory)];
     expect(handles.get(fileHandle)).toBe(file);
@@ -37,14 +39,14 @@ describe("Handles", () => {
   });
 
   it("refuses the handle of a directory where a file is needed, and the reverse", () => {
-    const handles = new Handles(10);
+    const handles = handlesFor(10);
     const [file, directory] = [add(handles, newFile()), add(handles, newDirectory())];
     expect(() => handles.directory(file)).toThrow(invalid);
     expect(() => handles.file(directory)).toThrow(invalid);
   });
 
   it("gives out 16 random bytes, never the same and with no counter in them", () => {
-    const handles = new Handles(5000);
+    const handles = handlesFor(5000);
     const given = Array.from({ length: 5000 }, () => Buffer.from(add(handles, newFile())));
     expect(new Set(given.map((handle) => handle.toString("hex"))).size).toBe(5000);
     expect(new Set(given.map((handle) => handle.length))).toEqual(new Set([16]));
@@ -57,7 +59,7 @@ describe("Handles", () => {
   });
 
   it("keeps each handle as it was when many more are given out", () => {
-    const handles = new Handles(1000);
+    const handles = handlesFor(1000);
     const first = add(handles, newFile("/first"));
     const copy = Buffer.from(first);
     for (let i = 0; i < 300; i++) add(handles, newFile());
@@ -66,7 +68,7 @@ describe("Handles", () => {
   });
 
   it("knows only the handles of its own session", () => {
-    const [mine, other] = [new Handles(10), new Handles(10)];
+    const [mine, other] = [handlesFor(10), handlesFor(10)];
     const handle = add(other, newFile());
     add(mine, newFile());
     expect(() => mine.get(handle)).toThrow(invalid);
@@ -75,7 +77,7 @@ describe("Handles", () => {
   });
 
   it("refuses forged handles: other lengths, any bit changed, or an object's own property", () => {
-    const handles = new Handles(10);
+    const handles = handlesFor(10);
     const handle = add(handles, newFile());
     const forged = [
       Buffer.alloc(0),
@@ -100,7 +102,7 @@ describe("Handles", () => {
   });
 
   it("forgets a handle that was taken back, and refuses to take it back twice", () => {
-    const handles = new Handles(10);
+    const handles = handlesFor(10);
     const file = newFile();
     const handle = add(handles, file);
     expect(handles.remove(handle)).toBe(file);
@@ -110,7 +112,7 @@ describe("Handles", () => {
   });
 
   it("refuses to reserve more places than there are, until one is given back", () => {
-    const handles = new Handles(2);
+    const handles = handlesFor(2);
     const first = add(handles, newFile());
     handles.reserve();
     expect(() => handles.reserve()).toThrow(SftpError);
@@ -124,8 +126,22 @@ describe("Handles", () => {
     expect(() => handles.reserve()).toThrow("Too many open handles");
   });
 
+  it("keeps a place of the server until what has it is closed, which may be after its handle was taken back", () => {
+    const all = new OpenFiles(1);
+    const [mine, others] = [handlesFor(10, all), handlesFor(10, all)];
+    const file = newFile();
+    mine.remove(add(mine, file));
+    expect(() => others.reserve()).toThrow("The server has too many files open");
+    mine.closed(file);
+    mine.closed(file);
+    others.reserve();
+    expect(() => others.reserve()).toThrow("The server has too many files open");
+    others.unreserve();
+    others.reserve();
+  });
+
   it("takes back everything at once", () => {
-    const handles = new Handles(2);
+    const handles = handlesFor(2);
     const open = [newFile(), newDirectory()];
     const given = open.map((one) => add(handles, one));
     expect(handles.removeAll()).toEqual(open);

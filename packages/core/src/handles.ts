@@ -1,5 +1,6 @@
 import { randomFillSync } from "node:crypto";
 import { SftpError } from "./errors.ts";
+import type { OpenFiles } from "./open-files.ts";
 import type { OpenDirectory, OpenFile } from "./session.ts";
 
 /** Bytes of a handle: too many to guess, and different in every session. */
@@ -9,13 +10,21 @@ const batch = 64;
 /** What a client holds open, by the random handles that it was given. */
 export class Handles {
   readonly #limit: number;
+  readonly #all: OpenFiles;
   readonly #open = new Map<string, OpenFile | OpenDirectory>();
+  /** What has been given a handle, until it is closed: longer than the handle is good. */
+  readonly #unclosed = new Set<OpenFile | OpenDirectory>();
   #random: Buffer = Buffer.alloc(0);
   #used = 0;
   #reserved = 0;
 
-  constructor(limit: number) {
+  /**
+   * @param limit how many a session may hold
+   * @param all counts them for the whole server
+   */
+  constructor(limit: number, all: OpenFiles) {
     this.#limit = limit;
+    this.#all = all;
   }
 
   /** Open files and directories. */
@@ -26,12 +35,18 @@ export class Handles {
   /** Takes a place for something that is about to be opened. @throws SftpError `failure` when all are taken. */
   reserve(): void {
     if (this.#open.size + this.#reserved >= this.#limit) throw new SftpError("failure", "Too many open handles");
+    if (!this.#all.take()) {
+      throw new SftpError("failure", "The server has too many files open; try again later", {
+        detail: "limits.openFiles",
+      });
+    }
     this.#reserved += 1;
   }
 
   /** Gives a reserved place back. */
   unreserve(): void {
     this.#reserved -= 1;
+    this.#all.give();
   }
 
   /** Gives out a handle, in a reserved place. */
@@ -44,7 +59,13 @@ export class Handles {
     const handle = this.#random.subarray(this.#used, this.#used + handleBytes);
     this.#used += handleBytes;
     this.#open.set(handle.toString("latin1"), open);
+    this.#unclosed.add(open);
     return handle;
+  }
+
+  /** To be called when something is closed, whether it had a handle or not. */
+  closed(open: OpenFile | OpenDirectory): void {
+    if (this.#unclosed.delete(open)) this.#all.give();
   }
 
   /** @throws SftpError `invalidHandle` for a forged, foreign or closed handle. */

@@ -4,6 +4,7 @@ import type { Logger, LogOptions } from "./log.ts";
 import type { Services } from "./services.ts";
 import { defaultPenalties, readStartups, type Penalties } from "./sources.ts";
 import { nearest } from "./nearest.ts";
+import { halfOfDescriptors } from "./open-files.ts";
 import { resolveAlgorithms, type AlgorithmOptions } from "./ssh/algorithms.ts";
 import { defaultRekeyLimits, type RekeyLimits } from "./ssh/rekey-limits.ts";
 import { SetupError } from "./errors.ts";
@@ -52,6 +53,8 @@ export interface Limits {
   readonly perSourceUnauthenticated: number;
   /** Open files and directories of a session. @default 256 */
   readonly handles: number;
+  /** Open files and directories of all sessions together. @default half of the files that the process may have open (`ulimit -n`) */
+  readonly openFiles: number;
   /** Names in one reply to READDIR. @default 256 */
   readonly readdirEntries: number;
   /** How long a client may take nothing of what is sent to it. @default 120000 */
@@ -118,6 +121,7 @@ export const defaultLimits: Limits = {
   perSource: 20,
   perSourceUnauthenticated: 5,
   handles: 256,
+  openFiles: halfOfDescriptors(),
   readdirEntries: 256,
   stallMs: 120_000,
   idleMs: 900_000,

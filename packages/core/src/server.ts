@@ -16,6 +16,7 @@ import { memoryStore } from "./memory-store.ts";
 import { recordPenalties } from "./penalty-record.ts";
 import { Mounts } from "./mounts.ts";
 import { operationNames } from "./context.ts";
+import { OpenFiles } from "./open-files.ts";
 import { handlers, type OperationTable } from "./operations/index.ts";
 import { checkOptions, defaultStartups, type Limits, type ServerOptions } from "./options.ts";
 import { compile, type Run } from "./pipeline.ts";
@@ -307,6 +308,7 @@ class SluiceServer extends Host implements Server {
         operations,
         extensions,
         limits: this.#limits,
+        openFiles: new OpenFiles(this.#limits.openFiles),
         openTree: (session) => mounts.open(session),
         opened: async (session) => {
           for (const { run } of onSession) await run(session);

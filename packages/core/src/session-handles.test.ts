@@ -233,3 +233,44 @@ describe("CLOSE", () => {
     }
   });
 });
+
+describe("the limit of open files of a server", () => {
+  const tooMany = { code: 4, message: "The server has too many files open; try again later" };
+
+  it("is shared by all sessions, and what is closed makes room in every one", async () => {
+    const first = await serve({ openFiles: 3 });
+    const second = await (await running!.connect()).sftp();
+    const mine = [await first.open("/file"), await first.opendir("/dir")];
+    await second.open("/file");
+    await expect(second.open("/file")).rejects.toMatchObject(tooMany);
+    await expect(first.opendir("/dir")).rejects.toMatchObject(tooMany);
+    for (const handle of mine) await first.close(handle);
+    await second.opendir("/dir");
+    await second.open("/file");
+    await expect(first.open("/file")).rejects.toMatchObject(tooMany);
+  });
+
+  it("is not used up by what cannot be opened", async () => {
+    const client = await serve({ openFiles: 1 });
+    for (let i = 0; i < 3; i++) await expect(client.open("/missing")).rejects.toMatchObject({ code: 2 });
+    for (let i = 0; i < 3; i++) await client.close(await client.open("/file"));
+  });
+
+  it("has room again when a client has gone that closed nothing", async () => {
+    const client = await serve({ openFiles: 2 });
+    const connection = await running!.connect();
+    const gone = await connection.sftp();
+    await gone.open("/file");
+    await gone.opendir("/dir");
+    await expect(client.open("/file")).rejects.toMatchObject(tooMany);
+    connection.cut();
+    await expect
+      .poll(() =>
+        client.open("/file").then(
+          () => "open",
+          () => "full",
+        ),
+      )
+      .toBe("open");
+  });
+});

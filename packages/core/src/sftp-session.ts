@@ -11,6 +11,7 @@ import type { Logger } from "./log.ts";
 import type { OperationTable } from "./operations/index.ts";
 import { consumed } from "./operations/readdir.ts";
 import type { Tree } from "./mounts.ts";
+import type { OpenFiles } from "./open-files.ts";
 import type { Limits } from "./options.ts";
 import type { Run } from "./pipeline.ts";
 import { FrameReader } from "./protocol/frames.ts";
@@ -34,6 +35,7 @@ export interface SessionSetup {
   readonly operations: OperationTable;
   readonly extensions: ReadonlyMap<string, Extension>;
   readonly limits: Limits;
+  readonly openFiles: OpenFiles;
   /** Makes the tree that a session sees. */
   readonly openTree: (session: SessionIdentity) => Promise<Tree>;
   /** Told of the session before the client's first request is served. */
@@ -85,7 +87,7 @@ export class SftpSession implements Session {
     this.#setup = setup;
     this.#start = start;
     this.#channel = start.channel;
-    this.#handles = new Handles(setup.limits.handles);
+    this.#handles = new Handles(setup.limits.handles, setup.openFiles);
     this.#scheduler = new Scheduler(setup.limits, () => this.#pump());
     start.channel.listen({
       data: (piece) => {
@@ -292,6 +294,7 @@ export class SftpSession implements Session {
     } finally {
       // A middleware that refused, or answered itself, must not leave the file open.
       await release(ctx.request.file, "refused");
+      this.#handles.closed(ctx.request.file);
     }
   }
 
