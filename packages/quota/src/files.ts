@@ -1,4 +1,4 @@
-import { SftpError, type FileSystem, type Session, type SftpPath } from "@sluice/core";
+import { parentOf, SftpError, sftpPath, type FileSystem, type Session, type SftpPath } from "@sluice/core";
 import { Places, type Place } from "./places.ts";
 import { none, type Amount } from "./record.ts";
 
@@ -115,4 +115,10 @@ export async function followed({ fs }: Session, path: SftpPath): Promise<SftpPat
   } catch {
     return path;
   }
+}
+
+/** Where a name is: the links that lead to its folder are followed, the name itself is not. */
+export async function located(session: Session, path: SftpPath): Promise<SftpPath> {
+  const name = path.slice(path.lastIndexOf("/") + 1);
+  return name === "" ? path : sftpPath(name, await followed(session, parentOf(path)));
 }

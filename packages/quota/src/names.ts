@@ -8,7 +8,7 @@ import {
   type PluginHost,
   type SftpPath,
 } from "@sluice/core";
-import { amountAt } from "./files.ts";
+import { amountAt, located } from "./files.ts";
 import { none, type Amount } from "./record.ts";
 import type { Place } from "./places.ts";
 import { Changes } from "./reservation.ts";
@@ -28,7 +28,9 @@ export function countNames(host: PluginHost, books: Books): void {
   host.use("rename", (ctx, next) => renamed(ctx, next, books));
 }
 
-async function added(ctx: Context, next: Next, books: Books, path: SftpPath, existing?: SftpPath): Promise<void> {
+async function added(ctx: Context, next: Next, books: Books, asked: SftpPath, other?: SftpPath): Promise<void> {
+  const path = await located(ctx.session, asked);
+  const existing = other === undefined ? undefined : await located(ctx.session, other);
   const subjects = books.subjects.of(ctx.user, path);
   if (subjects.length === 0) return next();
   const at = [path, ...(existing === undefined ? [] : [existing])].map((each) => ({
@@ -45,7 +47,7 @@ async function added(ctx: Context, next: Next, books: Books, path: SftpPath, exi
 }
 
 async function removed(ctx: Context<"remove" | "rmdir">, next: Next, books: Books): Promise<void> {
-  const { path } = ctx.request;
+  const path = await located(ctx.session, ctx.request.path);
   const subjects = books.subjects.of(ctx.user, path);
   if (subjects.length === 0) return next();
   const place = books.subjects.placeOf(ctx.user, path);
@@ -62,10 +64,11 @@ async function removed(ctx: Context<"remove" | "rmdir">, next: Next, books: Book
 }
 
 async function renamed(ctx: Context<"rename">, next: Next, books: Books): Promise<void> {
-  const { from, to } = ctx.request;
   const { subjects, files, journal, ledger, log } = books;
-  const { user, session } = ctx;
+  const { user, session, request } = ctx;
   if (!subjects.hasTrees && subjects.ofUser(user).length === 0) return next();
+  const from = await located(session, request.from);
+  const to = await located(session, request.to);
   const placeOf = (path: SftpPath): string => subjects.placeOf(user, path);
   const at = [from, to].map((path) => ({ path, place: placeOf(path) }));
   // What another user has by such a path may be something else.
@@ -73,26 +76,31 @@ async function renamed(ctx: Context<"rename">, next: Next, books: Books): Promis
     (isWithin(path, from) || isWithin(path, to)) && place === placeOf(path);
   const work = async (): Promise<void> => {
     const changes = new Changes();
-    if (from !== to) {
-      const replaced = files.at(placeOf(to))?.counted ?? (await amountAt(session.fs, to));
-      changes.take(subjects.of(user, to), replaced);
-    }
+    const replaced = from === to ? none : (files.at(placeOf(to))?.counted ?? (await amountAt(session.fs, to)));
+    changes.take(subjects.of(user, to), replaced);
     const move = (path: SftpPath, amount: Amount): void => {
       changes.take(subjects.of(user, path), amount);
       changes.add(subjects.of(user, renamedPath(path, from, to)), amount);
     };
     const amount = files.at(placeOf(from))?.counted ?? (await amountAt(session.fs, from));
     move(from, amount);
-    if (subjects.hasTrees) await moveBelow(ctx, books, move);
+    if (subjects.hasTrees) await moveBelow(ctx, books, from, move);
     const touched = [from, to].flatMap((path) => [
       { folder: parentOf(path), deep: false },
       { folder: path, deep: true },
     ]);
     await journal.around(changes.subjects, touched, async () => {
-      await changes.around(ledger, log, next);
+      let moved = true;
+      await changes.around(ledger, log, async () => {
+        await next();
+        // Of two names of one file none takes the other's place (rename(2)): both stay.
+        if (replaced.files > 0) moved = (await amountAt(session.fs, from).catch(() => none)).files === 0;
+        if (!moved) changes.cancel();
+      });
+      if (!moved) return;
       // Who has the replaced file open will find the other one there.
-      const replaced = from === to ? undefined : files.at(placeOf(to));
-      if (replaced !== undefined) replaced.counted = amount;
+      const open = from === to ? undefined : files.at(placeOf(to));
+      if (open !== undefined) open.counted = amount;
       files.move(({ path, place }) => {
         // Another user's file by that name may be another file.
         if (!isWithin(path, from) || place !== placeOf(path)) return undefined;
@@ -105,8 +113,9 @@ async function renamed(ctx: Context<"rename">, next: Next, books: Books): Promis
 }
 
 async function moveBelow(
-  { session, request: { from } }: Context<"rename">,
+  { session, user }: Context,
   { files, subjects }: Books,
+  from: SftpPath,
   move: (path: SftpPath, amount: Amount) => void,
 ): Promise<void> {
   const { type } = await session.fs.stat(from, { follow: false });
@@ -120,7 +129,7 @@ async function moveBelow(
         `A folder with more than ${maxMoved} entries cannot be moved from one quota to another`,
       );
     }
-    move(path, files.at(subjects.placeOf(session.user, path))?.counted ?? amount);
+    move(path, files.at(subjects.placeOf(user, path))?.counted ?? amount);
   }
 }
 

@@ -117,6 +117,8 @@ class Count {
     for (const view of this.#views) {
       const start = deepest([this.#root, folder, view.path]);
       if (start === undefined || this.#viewOf(start) !== view) continue;
+      // What a link leads to is counted where it is.
+      if (start !== this.#root && !(await isFolder(view.fs, inside(view, start)))) continue;
       for await (const [path, amount] of walk(view.fs, inside(view, start), (path) => this.#isHidden(view, path))) {
         const parent = outside(view, path.slice(0, path.lastIndexOf("/")));
         const counts = this.#open.get(outside(view, path)) ?? amount;
@@ -151,6 +153,15 @@ class Count {
   /** What another file system is mounted over cannot be seen. */
   #isHidden(view: CountedView, path: SftpPath): boolean {
     return this.#viewOf(outside(view, path)) !== view;
+  }
+}
+
+async function isFolder(fs: FileSystem, path: SftpPath): Promise<boolean> {
+  try {
+    return (await fs.stat(path, { follow: false })).type === "directory";
+  } catch (error) {
+    if (isAbsent(error)) return false;
+    throw error;
   }
 }
 

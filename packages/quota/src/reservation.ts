@@ -73,6 +73,11 @@ export class Changes {
     this.add(subjects, minus(none, change));
   }
 
+  /** Nothing has changed after all. */
+  cancel(): void {
+    for (const each of this.#bySubject.values()) each.change = none;
+  }
+
   /** For whom anything changes. */
   get subjects(): readonly Subject[] {
     return [...this.#bySubject.values()].map(({ subject }) => subject);

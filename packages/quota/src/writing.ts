@@ -9,7 +9,7 @@ import {
   type PluginHost,
   type Store,
 } from "@sluice/core";
-import { amountAt, followed, type Files, type OpenEntry } from "./files.ts";
+import { amountAt, followed, located, type Files, type OpenEntry } from "./files.ts";
 import type { Ledger } from "./ledger.ts";
 import { noLongerMissing, orMissing } from "./incomplete.ts";
 import { minus, none, type Amount } from "./record.ts";
@@ -160,7 +160,7 @@ async function changed(ctx: Context<"setstat">, next: Next, books: Books): Promi
     return next();
   }
   const { user, session } = ctx;
-  const path = follow ? await followed(session, asked) : asked;
+  const path = await (follow ? followed : located)(session, asked);
   const subjects = books.subjects.of(user, path);
   if (subjects.length === 0) return next();
   const place = books.subjects.placeOf(user, path);
