@@ -100,7 +100,9 @@ describe("over fs-local, the books agree with du after", () => {
     }
     connection.cut();
     await expect
-      .poll(async () => (await server.server.services.get(Quota).usage(user, sftpPath("/trees/a")))[0]!.held)
+      .poll(async () => (await server.server.services.get(Quota).usage(user, sftpPath("/trees/a")))[0]!.held, {
+        timeout: 60_000,
+      })
       .toEqual({ bytes: 0, files: 0 });
     await agrees();
   });
@@ -147,7 +149,20 @@ describe("over fs-local, the books agree with du after", () => {
     await agrees();
     await client.rename("/outside", "/trees/a/d");
     await agrees();
+    // By a link to the folder: what is there counts where it is.
+    await client.symlink("/way", "/trees/b");
+    await client.writeFile("/way/y", kib(2));
+    await client.rename("/trees/a/hard", "/way/hard");
+    await agrees();
+    await client.rename("/way/hard", "/trees/a/hard");
+    await client.remove("/way/y");
+    await agrees();
+    // Two names of one file stay both.
+    await client.hardlink("/trees/a/hard", "/trees/a/other");
+    await client.posixRename("/trees/a/hard", "/trees/a/other");
+    await agrees();
     await client.remove("/trees/a/hard");
+    await client.remove("/trees/a/other");
     await client.remove("/trees/a/d/x");
     await client.rmdir("/trees/a/d");
     await client.remove("/trees/b/l");

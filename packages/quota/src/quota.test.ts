@@ -8,6 +8,8 @@ import { Quota, quota, type QuotaUsage } from "./quota.ts";
 import { walk } from "./tally.ts";
 
 const user: User = { name: "tester", home: sftpPath("/"), groups: [], claims: {} };
+/** For what comes when the server is done; a machine that is busy may take its time. */
+const waiting = { timeout: 15_000 };
 let running: TestServer[] = [];
 afterEach(async () => {
   for (const { close } of running) await close();
@@ -192,7 +194,7 @@ describe("what a user stores", () => {
     for (const path of ["/infected", "/late", "/within", "/infected", "/late", "/within"]) {
       await expect(client.writeFile(path, kib(60))).rejects.toMatchObject({ code: 3 });
       // After the client has read of it.
-      await vi.waitFor(() => agrees());
+      await vi.waitFor(() => agrees(), waiting);
       await client.writeFile("/clean", kib(90));
       await client.remove("/clean");
     }
@@ -228,7 +230,7 @@ describe("what a user stores", () => {
     await vanishing.write(handle, 0, kib(8));
     expect((await usage())[0]!.held.bytes).toBeGreaterThanOrEqual(8 * 1024);
     connection.cut();
-    await expect.poll(async () => (await usage())[0]!.held).toEqual({ bytes: 0, files: 0 });
+    await expect.poll(async () => (await usage())[0]!.held, waiting).toEqual({ bytes: 0, files: 0 });
     await client.writeFile("/b", kib(1));
   });
 
