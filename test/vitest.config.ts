@@ -10,6 +10,8 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**"],
     pool: "forks",
     testTimeout: 90_000,
+    // What is waited for comes at once, but on a machine that is busy with other tests.
+    expect: { poll: { timeout: 10_000 } },
     hookTimeout: 60_000,
   },
 });

@@ -22,6 +22,9 @@ import {
 } from "./stub.ts";
 import { startTarget } from "./target.ts";
 
+/** What is waited for comes at once, but on a machine that is busy with other tests. */
+const waiting = { timeout: 20_000 };
+
 const cleanUp: (() => Promise<void>)[] = [];
 afterEach(async () => {
   for (const close of cleanUp.splice(0).reverse()) await close();
@@ -220,11 +223,11 @@ describe("a directory that lies", () => {
     const own = await against(stub, { operationMs: 5000 });
     const controller = new AbortController();
     const verdict = ask(own, "alice", "right", controller.signal);
-    await vi.waitUntil(() => stub.requests.some(({ dn }) => dn === "uid=alice,dc=x"));
+    await vi.waitUntil(() => stub.requests.some(({ dn }) => dn === "uid=alice,dc=x"), waiting);
     controller.abort();
     expect(await verdict).toEqual({ is: "refused", reason: "the client left" });
     // The one that searches stays.
-    await vi.waitUntil(() => stub.open() === 1);
+    await vi.waitUntil(() => stub.open() === 1, waiting);
   });
 
   it("leaves nothing behind of clients that vanish at any moment, and proves none of them", async () => {
@@ -244,7 +247,7 @@ describe("a directory that lies", () => {
       target.server.accept(sockets.server);
       const before = stub.requests.length;
       const login = connectSsh({ socket: sockets.client, username: "alice", password: "right" }).catch(() => {});
-      await vi.waitUntil(() => stub.requests.length > before);
+      await vi.waitUntil(() => stub.requests.length > before, waiting);
       await setTimeout(ms % 5);
       sockets.client.destroy();
       await login;
@@ -253,7 +256,7 @@ describe("a directory that lies", () => {
     expect(target.log.text()).not.toMatch(/unhandled|uncaught/i);
     // Those that had just been proven had not left yet.
     expect(target.verdicts.slice(proven).every(({ is }) => is === "proven" || is === "refused")).toBe(true);
-    await vi.waitUntil(() => stub.open() <= 4);
+    await vi.waitUntil(() => stub.open() <= 4, waiting);
     expect(await target.login("alice", "right")).toMatchObject({ is: "proven" });
   });
 
@@ -343,7 +346,7 @@ describe("several servers", () => {
     const own = await against(first, { urls: [first.url, second.url], retryAfterMs: 4000 });
     const verdicts = await Promise.all(Array.from({ length: 200 }, () => ask(own, "alice", "right")));
     expect(new Set(verdicts.map(({ is }) => is))).toEqual(new Set(["refused"]));
-    await vi.waitUntil(() => first.open() + second.open() === 0);
+    await vi.waitUntil(() => first.open() + second.open() === 0, waiting);
     expect(first.made()).toBeLessThan(10);
   });
 
@@ -402,7 +405,7 @@ describe("a server that stalls in TLS", () => {
     expect(await ask(own, "alice", "right")).toMatchObject({
       reason: expect.stringMatching(/no connection within 1000 ms/) as string,
     });
-    await vi.waitUntil(() => stub.open() === 0);
+    await vi.waitUntil(() => stub.open() === 0, waiting);
   });
 
   it.each<[string, Behaviour, RegExp]>([
@@ -430,5 +433,5 @@ it("once closed opens no more connections", async () => {
   await ask(own, "alice", "right");
   await own.close();
   expect(await ask(own, "alice", "right")).toMatchObject({ is: "refused" });
-  await vi.waitUntil(() => stub.open() === 0);
+  await vi.waitUntil(() => stub.open() === 0, waiting);
 });

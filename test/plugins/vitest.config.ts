@@ -59,5 +59,6 @@ export default defineConfig({
     exclude: ["**/node_modules/**", "**/dist/**"],
     testNamePattern: new RegExp(`^(?!.*(?:${titles.join("|")})$)`),
     testTimeout: 60_000,
+    expect: { poll: { timeout: 10_000 } },
   },
 });

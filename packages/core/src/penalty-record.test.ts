@@ -5,6 +5,9 @@ import { recordPenalties } from "./penalty-record.ts";
 import { defaultPenalties, Sources, type Place } from "./sources.ts";
 import type { Store } from "./store.ts";
 
+/** What is waited for comes at once, but on a machine that is busy with other tests. */
+const waiting = { timeout: 20_000 };
+
 const silent: Logger = createLogger({ level: "silent" });
 
 function make(penalised = true): Sources {
@@ -98,6 +101,6 @@ describe("penalties in the store", () => {
     await recordPenalties(sources, failing, log);
     offend(sources, "192.0.2.1", "crash");
     expect(sources.admit("192.0.2.1")).toBe("The source is penalised");
-    await vi.waitFor(() => expect(warnings).toHaveLength(2));
+    await vi.waitFor(() => expect(warnings).toHaveLength(2), waiting);
   });
 });

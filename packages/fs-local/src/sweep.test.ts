@@ -8,6 +8,9 @@ import { at, forUpload, get, identity, makeGround, put, variants, type Ground } 
 import { localFiles, type LocalFilesOptions } from "./index.ts";
 import { temporaryName } from "./temporary.ts";
 
+/** What is waited for comes at once, but on a machine that is busy with other tests. */
+const waiting = { timeout: 20_000 };
+
 const log = createLogger({ level: "silent" });
 /** Of a process that cannot be there: the number is taken by `init`, which began earlier. */
 const dead = (): string => temporaryName().replace(/-\d+-\d+-([0-9a-f]{32})$/, "-1-99999999999-$1");
@@ -27,7 +30,7 @@ describe("the sweep at start", () => {
   const sweep = async (gone: readonly string[], options: Partial<LocalFilesOptions> = {}): Promise<void> => {
     source = localFiles({ root: ground.root, ...options }) as SessionSource;
     await source.start?.(log);
-    await vi.waitFor(() => expect(gone.filter((path) => fs.existsSync(path))).toEqual([]));
+    await vi.waitFor(() => expect(gone.filter((path) => fs.existsSync(path))).toEqual([]), waiting);
   };
 
   it("removes what dead processes left, in every folder, and nothing else", async () => {
@@ -95,7 +98,7 @@ describe("the sweep at start", () => {
     await sweep([], { root: `${ground.root}/{user}` });
     expect(fs.existsSync(left)).toBe(true);
     const session = await source!(identity("alice"));
-    await vi.waitFor(() => expect(fs.existsSync(left)).toBe(false));
+    await vi.waitFor(() => expect(fs.existsSync(left)).toBe(false), waiting);
     await put(session, "/f", "still works");
     await session.close!();
   });
