@@ -11,12 +11,22 @@ import { present, requireFreeName, requireName, walk, type Place } from "./walk.
 
 /** Removes a file or a link. */
 export function* remove(tree: Tree, path: SftpPath): Steps<void> {
-  yield* walk(tree, path, false, function* (place) {
-    requireName(place);
-    if (present(place).isDirectory()) throw new SftpError("isADirectory");
-    if (place.upload === undefined) yield* calls.unlink(place.slot);
-    else yield* discard(place.upload);
-  });
+  yield* walk(tree, path, false, (place) => unlink(tree, place), "leave");
+}
+
+function* unlink(tree: Tree, place: Place): Steps<void> {
+  requireName(place);
+  try {
+    yield* calls.unlink(place.slot);
+  } catch (error) {
+    const errno = calls.errnoOf(error);
+    // POSIX has EPERM for a directory; Linux says EISDIR.
+    if (errno === "EPERM" && (yield* calls.lstat(place.slot))?.isDirectory() === true)
+      throw new SftpError("isADirectory");
+    const upload = errno === "ENOENT" ? yield* tree.uploads.find(place.directory, place.name) : undefined;
+    if (upload === undefined) throw error;
+    yield* discard(upload);
+  }
 }
 
 /** Gives something another name; a link itself, not what it leads to. */

@@ -138,5 +138,5 @@ function* setAttributes(tree: Tree, path: SftpPath, changes: Attributes, follow:
     requireOneName(tree, pin.stats);
     yield* change(pin.path, pin.stats, changes, tree);
   };
-  yield* walk(tree, path, follow, use, true);
+  yield* walk(tree, path, follow, use, "pin");
 }

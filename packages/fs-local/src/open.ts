@@ -27,7 +27,13 @@ export function* open(tree: Tree, path: SftpPath, asked: OpenFlags, attributes: 
   for (let tries = 1; ; tries++) {
     try {
       const follow = !(flags.create && flags.exclusive);
-      return yield* walk(tree, path, follow, (place) => openPlace(tree, place, flags, attributes), !flags.create);
+      return yield* walk(
+        tree,
+        path,
+        follow,
+        (place) => openPlace(tree, place, flags, attributes),
+        flags.create ? "look" : "pin",
+      );
     } catch (error) {
       if (flags.exclusive || tries === maxTries || calls.errnoOf(error) !== "EEXIST") throw error;
     }

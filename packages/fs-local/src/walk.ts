@@ -32,11 +32,16 @@ export interface Place {
   readonly path: SftpPath;
 }
 
+/**
+ * What a walk does with what the path leads to: `look` at it; `pin` it instead, for what needs a pin, where something is there as a rule; or
+ * `leave` it alone, for a call that finds out by itself. `stats` and `upload` of the place are undefined then, and a link is not followed.
+ */
+export type Arrival = "look" | "pin" | "leave";
+
 /** What a walk holds on to until its place is not used any more. */
 interface Held {
   readonly directories: Directory[];
-  /** Whether what the path leads to is pinned, and by what. */
-  readonly pins: boolean;
+  readonly arrival: Arrival;
   pin: Pin | undefined;
 }
 
@@ -45,17 +50,15 @@ interface Held {
  *
  * Links are resolved here and never by the kernel: a target's names are put in front of those still to go, `/` in front of a
  * target is the root of the tree, and `..` goes back one held directory and stops at the root.
- *
- * @param pins whether to pin what is there instead of looking at it: for what needs a pin, where something is there as a rule
  */
 export function* walk<T>(
   tree: Tree,
   path: SftpPath,
   follow: boolean,
   use: (place: Place) => Steps<T>,
-  pins: boolean = false,
+  arrival: Arrival = "look",
 ): Steps<T> {
-  const held: Held = { directories: [], pins, pin: undefined };
+  const held: Held = { directories: [], arrival, pin: undefined };
   try {
     return yield* use(yield* resolve(tree, path, follow, held));
   } finally {
@@ -69,7 +72,7 @@ export function* look(
   path: SftpPath,
   follow: boolean,
 ): Steps<Omit<Place, "directory" | "entry" | "slot" | "pin">> {
-  const held: Held = { directories: [], pins: false, pin: undefined };
+  const held: Held = { directories: [], arrival: "look", pin: undefined };
   try {
     return yield* resolve(tree, path, follow, held);
   } finally {
@@ -154,6 +157,9 @@ function pathOf(names: readonly string[]): SftpPath {
 
 function* placeAt(tree: Tree, directory: Directory, name: string, path: SftpPath, held: Held): Steps<Place> {
   const slot = entryPath(directory, name);
+  if (held.arrival === "leave") {
+    return { directory, name, stats: undefined, pin: undefined, entry: slot, slot, upload: undefined, path };
+  }
   const stats = yield* statsOf(tree, directory, name, held);
   if (stats === undefined) {
     const upload = yield* tree.uploads.find(directory, name);
@@ -168,7 +174,7 @@ function* placeAt(tree: Tree, directory: Directory, name: string, path: SftpPath
 }
 
 function* statsOf(tree: Tree, directory: Directory, name: string, held: Held): Steps<Stats | undefined> {
-  if (!held.pins) return yield* calls.lstat(entryPath(directory, name));
+  if (held.arrival === "look") return yield* calls.lstat(entryPath(directory, name));
   try {
     held.pin = yield* tree.containment.pin(directory, name);
     return held.pin.stats;
