@@ -44,7 +44,8 @@ export interface Passed {
 
 /** Follows the pieces of a file as they are read or written, and hashes them where each comes once and without a gap. */
 export class Sequence {
-  readonly #hash: Hash | undefined;
+  /** Made when there is something to hash: most files are only read, or only written. */
+  #hash: Hash | undefined;
   readonly #held = new Map<number, { readonly length: number; readonly data: Uint8Array | undefined }>();
   readonly #budget: Budget;
   #heldBytes = 0;
@@ -57,8 +58,7 @@ export class Sequence {
   /** @param hashing whether to hash, which costs 0.5 ms for each MiB */
   constructor(hashing: boolean, budget: Budget) {
     this.#budget = budget;
-    if (hashing) this.#hash = createHash("sha256");
-    else this.#unhashed = "off";
+    if (!hashing) this.#unhashed = "off";
   }
 
   /** Where the pieces have come to without a gap. */
@@ -107,7 +107,7 @@ export class Sequence {
 
   #take(length: number, data: Uint8Array | undefined): void {
     this.#next = (this.#next ?? 0) + length;
-    if (data !== undefined && this.#unhashed === undefined) this.#hash?.update(data);
+    if (data !== undefined && this.#unhashed === undefined) (this.#hash ??= createHash("sha256")).update(data);
   }
 
   #hold(position: number, data: Uint8Array): void {
