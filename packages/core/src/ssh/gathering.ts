@@ -5,7 +5,7 @@ const packetBytes = 32 * 1024;
 /** So long a reply waits for others of its turn, in milliseconds: the client works on the first while the last are served. */
 const waitMs = 0.2;
 
-/** What is put together now. A channel has it for one turn at most, and what it writes is a copy. */
+/** Buffers kept for reuse, in the whole process: a channel needs one for a turn at most, since what it writes is a copy. */
 const spare: Buffer[] = [];
 const maxSpare = 16;
 
